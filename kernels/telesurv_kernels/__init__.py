@@ -1,0 +1,1 @@
+"""Compiled signal kernels: arrays in, arrays out."""

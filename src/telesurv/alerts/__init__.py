@@ -1,0 +1,1 @@
+"""Alerts: what a person sees of the kernels' findings."""
