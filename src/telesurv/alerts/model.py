@@ -70,9 +70,8 @@ class Alert(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=False):
     onset: datetime
     detected: datetime  # device time of the sample at which the present condition was decided
     resolved: datetime | None = None
-    emitted: datetime | None = (
-        None  # wall time; set by the service, the only field replay differs in
-    )
+    # Wall time, set by the service: the only field that a replay differs in.
+    emitted: datetime | None = None
     count: int = 1
     reason: Reason
     evidence: tuple[Strip, ...] = ()
