@@ -34,7 +34,10 @@ class Record(NamedTuple):
 
 
 class Outgoing(NamedTuple):
-    """A record to be written. Without a partition, murmur2 of the key chooses it."""
+    """A record to be written. Without a partition, murmur2 of the key chooses it.
+
+    Without both, partitions take turns.
+    """
 
     topic: str
     key: bytes | None
@@ -44,13 +47,14 @@ class Outgoing(NamedTuple):
 
 
 class Membership(Protocol):
-    """A worker's place in its group as it was when partitions were assigned; opaque."""
+    """A worker's place in its group in one generation: member and partitions; opaque."""
 
 
 class Polled(NamedTuple):
     """What one poll brought. Handle `revoked`, then `assigned`, then `records`.
 
-    Newly assigned partitions are paused, and stay so until `resume`.
+    Newly assigned partitions are paused and have no position: `seek`, then `resume` them.
+    Partitions that stay with their member through a rebalance just go on.
     """
 
     records: list[Record]
@@ -96,16 +100,24 @@ class Source(Protocol):
     def poll(self, timeout_s: float, records_max: int) -> Polled:
         """Return records of assigned, unpaused partitions, and what a rebalance changed.
 
-        Raises `OffsetOutOfRange` for a partition whose position the log does not hold.
+        Raises `OffsetOutOfRange` for a partition whose position the log does not hold, again
+        by each poll until it is sought elsewhere or paused; nothing else is lost by that.
         """
         ...
 
     def membership(self) -> Membership | None:
-        """Return the membership captured with the last assignment; None: not a member now."""
+        """Return the membership captured with the last assignment; None: not a member now.
+
+        It changes in `poll` only, with each generation, also where no partition moved.
+        """
         ...
 
     def committed(self, partition: int) -> int | None:
-        """Return the group's committed offset (stable: no open transaction), None: none yet."""
+        """Return the group's committed offset, None: none yet.
+
+        Never one that an undecided transaction may still move: waits for its end, then raises
+        `LogUnavailable`; ask again between polls.
+        """
         ...
 
     def bounds(self, partition: int) -> tuple[int, int]:
@@ -121,7 +133,7 @@ class Source(Protocol):
         ...
 
     def resume(self, partitions: Sequence[int]) -> None:
-        """Bring records of these again."""
+        """Bring records of these again; each was sought since it was assigned."""
         ...
 
     def close(self) -> None:
@@ -137,7 +149,11 @@ class Reader(Protocol):
         ...
 
     def at_end(self) -> bool:
-        """Whether everything stable was read that the log held when this was asked."""
+        """Whether everything was read that the log held when this was first asked.
+
+        That is up to the high watermark, so undecided transactions make it wait. Once true,
+        the next question is about what the log holds then.
+        """
         ...
 
     def close(self) -> None:
@@ -176,8 +192,12 @@ class Slices(Protocol):
     ) -> None:
         """Write `records` and the group's `offsets` of the source's topic atomically.
 
-        Raises `Fenced` when `membership` is no longer current, `LogUnavailable` when the log
-        does not answer; in both cases nothing is visible to a read-committed reader.
+        Partitions that `offsets` and `records` name must be of the membership.
+
+        Raises `Fenced` when they are not, or when `membership` is no longer current: nothing
+        of the slice is ever visible to a read-committed reader. Raises `LogUnavailable` when
+        the log does not answer: all of it may be visible or nothing, which the next `commit`
+        settles before it begins.
         """
         ...
 
@@ -210,7 +230,11 @@ class Log(Protocol):
         ...
 
     def slices(self, topic: str, group: str, name: str) -> Slices:
-        """Return the atomic writer of a worker named `name` in a group on a topic."""
+        """Return the atomic writer of a worker named `name` in a group on a topic.
+
+        The name is the worker's alone: a later writer of the same name fences this one, and
+        decides at once what a crashed worker left undecided.
+        """
         ...
 
     def close(self) -> None:

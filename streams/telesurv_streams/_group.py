@@ -1,0 +1,129 @@
+"""A consumer group of the in-process log: cooperative rebalance, generations, offsets.
+
+As in Kafka's classic protocol with cooperative-sticky assignment: a change of members asks
+every member to join again (by polling); when all have, or time is up, the generation rises.
+A partition that moves is first revoked from its old member, and assigned in the generation
+after that one.
+"""
+
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True)
+class MemoryMembership:
+    """A member, the generation it takes part in, and the partitions it owns there."""
+
+    member: str
+    generation: int
+    partitions: frozenset[int]
+
+
+@dataclass(slots=True)
+class Member:
+    """What the group knows of a member."""
+
+    name: str
+    owned: frozenset[int] = frozenset()
+    generation: int = 0  # the last that it took part in
+    joined: bool = False  # has joined the rebalance under way
+    dead_since_ns: int | None = None
+
+
+@dataclass(slots=True)
+class Group:
+    """Members of a group on one topic and what they committed."""
+
+    partitions: int
+    session_ns: int
+    rebalance_ns: int
+    generation: int = 0
+    members: dict[str, Member] = field(default_factory=dict)
+    committed: dict[int, int] = field(default_factory=dict)
+    _joined_ever: int = 0
+    _preparing: bool = False
+    _unsettled: bool = False
+    _deadline_ns: int = 0
+
+    def join(self, now_ns: int) -> str:
+        """Take a new member and return its name."""
+        self._joined_ever += 1
+        name = f"member-{self._joined_ever}"
+        self.members[name] = Member(name)
+        self._prepare(now_ns)
+        return name
+
+    def remove(self, name: str, now_ns: int) -> None:
+        """Forget a member that left, or that was given up."""
+        if self.members.pop(name, None) is not None:
+            self._prepare(now_ns)
+
+    def poll(self, name: str, known: MemoryMembership | None, now_ns: int) -> Member | None:
+        """Let a member take part in the rebalance under way; None: it is not a member."""
+        self.expire(now_ns)
+        member = self.members.get(name)
+        if member is None:
+            return None
+        member.dead_since_ns = None
+        unheard = known is not None and known.generation != member.generation
+        if self._preparing and not unheard:
+            member.joined = True
+            self._complete(now_ns)
+        return self.members.get(name)
+
+    def revoked(self, now_ns: int) -> None:
+        """Hear that a member let partitions go: in the next generation others get them."""
+        if self._unsettled:
+            self._prepare(now_ns)
+
+    def is_current(self, membership: MemoryMembership, now_ns: int) -> bool:
+        """Whether a membership may still commit."""
+        self.expire(now_ns)
+        member = self.members.get(membership.member)
+        return member is not None and (
+            membership.generation == member.generation == self.generation
+        )
+
+    def expire(self, now_ns: int) -> None:
+        """Give up members that have been dead for as long as a session lasts."""
+        for member in list(self.members.values()):
+            dead_ns = member.dead_since_ns
+            if dead_ns is not None and now_ns - dead_ns >= self.session_ns:
+                self.remove(member.name, now_ns)
+
+    def _prepare(self, now_ns: int) -> None:
+        if not self._preparing:
+            self._preparing, self._deadline_ns = True, now_ns + self.rebalance_ns
+            for member in self.members.values():
+                member.joined = False
+
+    def _complete(self, now_ns: int) -> None:
+        late = [m.name for m in self.members.values() if not m.joined]
+        if late and now_ns < self._deadline_ns:
+            return
+        for name in late:
+            del self.members[name]
+        self._preparing = False
+        self.generation += 1
+        target = self._target()
+        held = {p for m in self.members.values() for p in m.owned}
+        self._unsettled = False
+        for member in self.members.values():
+            wanted = target[member.name]
+            self._unsettled |= bool((wanted - member.owned) & held)
+            member.generation = self.generation
+            member.owned = (member.owned & wanted) | (wanted - held)
+
+    def _target(self) -> dict[str, frozenset[int]]:
+        """Balance the partitions; everybody keeps what they have as far as that allows."""
+        order = sorted(self.members.values(), key=lambda m: -len(m.owned))
+        target: dict[str, list[int]] = {}
+        share, more = divmod(self.partitions, len(order) or 1)
+        for place, member in enumerate(order):
+            target[member.name] = sorted(member.owned)[: share + (place < more)]
+        kept = {p for owned in target.values() for p in owned}
+        free = [p for p in range(self.partitions) if p not in kept]
+        for place, member in enumerate(order):
+            missing = share + (place < more) - len(target[member.name])
+            target[member.name] += free[:missing]
+            free = free[missing:]
+        return {name: frozenset(owned) for name, owned in target.items()}
