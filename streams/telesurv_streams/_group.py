@@ -1,9 +1,9 @@
-"""A consumer group of the in-process log: cooperative rebalance, generations, offsets.
+"""A consumer group of the in-process log: rebalance, generations, offsets.
 
-As in Kafka's classic protocol with cooperative-sticky assignment: a change of members asks
-every member to join again (by polling); when all have, or time is up, the generation rises.
-A partition that moves is first revoked from its old member, and assigned in the generation
-after that one.
+As in Kafka's classic protocol: a change of members asks every member to join again, which it
+does by polling; when all have, or time is up, the generation rises and partitions are
+assigned anew, each to its old member as far as balance allows. A member hears of it by its
+next poll; until then it may believe in partitions that another one owns already.
 """
 
 from dataclasses import dataclass, field
@@ -40,8 +40,7 @@ class Group:
     members: dict[str, Member] = field(default_factory=dict)
     committed: dict[int, int] = field(default_factory=dict)
     _joined_ever: int = 0
-    _preparing: bool = False
-    _unsettled: bool = False
+    preparing: bool = False  # a rebalance is under way
     _deadline_ns: int = 0
 
     def join(self, now_ns: int) -> str:
@@ -65,15 +64,10 @@ class Group:
             return None
         member.dead_since_ns = None
         unheard = known is not None and known.generation != member.generation
-        if self._preparing and not unheard:
+        if self.preparing and not unheard:
             member.joined = True
             self._complete(now_ns)
         return self.members.get(name)
-
-    def revoked(self, now_ns: int) -> None:
-        """Hear that a member let partitions go: in the next generation others get them."""
-        if self._unsettled:
-            self._prepare(now_ns)
 
     def is_current(self, membership: MemoryMembership, now_ns: int) -> bool:
         """Whether a membership may still commit."""
@@ -91,8 +85,8 @@ class Group:
                 self.remove(member.name, now_ns)
 
     def _prepare(self, now_ns: int) -> None:
-        if not self._preparing:
-            self._preparing, self._deadline_ns = True, now_ns + self.rebalance_ns
+        if not self.preparing:
+            self.preparing, self._deadline_ns = True, now_ns + self.rebalance_ns
             for member in self.members.values():
                 member.joined = False
 
@@ -102,16 +96,11 @@ class Group:
             return
         for name in late:
             del self.members[name]
-        self._preparing = False
+        self.preparing = False
         self.generation += 1
-        target = self._target()
-        held = {p for m in self.members.values() for p in m.owned}
-        self._unsettled = False
-        for member in self.members.values():
-            wanted = target[member.name]
-            self._unsettled |= bool((wanted - member.owned) & held)
-            member.generation = self.generation
-            member.owned = (member.owned & wanted) | (wanted - held)
+        for name, owned in self._target().items():
+            self.members[name].owned = owned
+            self.members[name].generation = self.generation
 
     def _target(self) -> dict[str, frozenset[int]]:
         """Balance the partitions; everybody keeps what they have as far as that allows."""

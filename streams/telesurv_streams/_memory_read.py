@@ -32,7 +32,8 @@ class MemorySource:
         def ready() -> bool:
             nonlocal brought
             revoked, assigned = self._rebalance()
-            records = [] if revoked or assigned else self._read(records_max)
+            quiet = revoked or assigned or self.group.preparing
+            records = [] if quiet else self._read(records_max)
             brought = Polled(records, tuple(sorted(assigned)), tuple(sorted(revoked)))
             return bool(records or assigned or revoked)
 
@@ -110,8 +111,6 @@ class MemorySource:
             return frozenset(), frozenset()
         self._own(member.owned)
         self._membership = MemoryMembership(self.name, member.generation, member.owned)
-        if before - self._owned:
-            self.group.revoked(now_ns)
         self.log.changed.notify_all()
         return before - self._owned, self._owned - before
 

@@ -54,7 +54,8 @@ class Polled(NamedTuple):
     """What one poll brought. Handle `revoked`, then `assigned`, then `records`.
 
     Newly assigned partitions are paused and have no position: `seek`, then `resume` them.
-    Partitions that stay with their member through a rebalance just go on.
+    Partitions that stay with their member through a rebalance just go on; one that went and
+    came back within a poll is in both.
     """
 
     records: list[Record]
