@@ -3,6 +3,10 @@
 Numba invalidates a cached kernel when *its own* file changes, not when a helper that it
 calls in another file does. So the cache directory carries a digest of every kernel
 source file: edit any of them and the whole package compiles again.
+
+Where the directory cannot be written (a container's image), kernels are loaded from it all the
+same; one that is missing there is compiled in memory, and `telesurv warm --check` says so. Where
+there is none and none can be made, every process compiles for itself.
 """
 
 import hashlib
@@ -12,6 +16,7 @@ from pathlib import Path
 from typing import Any, ParamSpec, TypeVar, cast
 
 import numba
+from numba.core.caching import UserProvidedCacheLocator
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -39,13 +44,46 @@ COMPILED: list[Any] = []
 """Every dispatcher that `kernel` made, in order of import (for `warm` and its check)."""
 
 
+class Locator(UserProvidedCacheLocator):
+    """Finds our cache directory, also where it can only be read (Numba's own would give up)."""
+
+    def ensure_cache_path(self) -> None:
+        """Raise `OSError` where the directory neither is nor can be made."""
+        try:
+            super().ensure_cache_path()  # type: ignore[no-untyped-call]
+        except OSError:
+            if not Path(self.get_cache_path()).is_dir():  # type: ignore[no-untyped-call]
+                raise
+
+
 def kernel(func: Callable[P, R]) -> Callable[P, R]:
     """Compile `func` in nopython mode: cached, IEEE-strict, single-threaded."""
     config: Any = numba.config
-    saved, config.CACHE_DIR = config.CACHE_DIR, _CACHE_ROOT
+    njit: Any = numba.njit
+    saved = config.CACHE_DIR, config.CACHE_LOCATOR_CLASSES
+    config.CACHE_DIR = _CACHE_ROOT
+    config.CACHE_LOCATOR_CLASSES = f"{__name__}.{Locator.__name__}"
+    policy = {"error_model": "numpy", "nogil": True, "fastmath": False}
     try:
-        compiled = numba.njit(cache=True, error_model="numpy", nogil=True, fastmath=False)(func)
+        compiled = njit(cache=True, **policy)(func)
+    except RuntimeError:  # no locator: the directory neither is nor can be made
+        compiled = njit(**policy)(func)
     finally:
-        config.CACHE_DIR = saved
+        config.CACHE_DIR, config.CACHE_LOCATOR_CLASSES = saved
+    cache = getattr(compiled, "_cache", None)
+    if cache is not None and cache.cache_path and not os.access(cache.cache_path, os.W_OK):
+        cache.save_overload = _keep_nothing
     COMPILED.append(compiled)
     return cast("Callable[P, R]", compiled)
+
+
+def _keep_nothing(signature: Any, result: Any) -> None:
+    """Stand for Numba's saving, where the directory can only be read."""
+
+
+def loads() -> tuple[int, int]:
+    """Return how many signatures this process loaded from the cache, and how many it compiled."""
+    counts = [dispatcher.stats for dispatcher in COMPILED if hasattr(dispatcher, "stats")]
+    loaded = sum(sum(count.cache_hits.values()) for count in counts)
+    compiled = sum(sum(count.cache_misses.values()) for count in counts)
+    return loaded, compiled
