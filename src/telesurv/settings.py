@@ -114,7 +114,8 @@ def _size(low: str, high: str) -> Form:
 
 
 def _choice(*names: str) -> Form:
-    return _matching("|".join(map(re.escape, names)), "one of " + ", ".join(names), "choice")
+    form = "|".join(map(re.escape, names))
+    return _matching(form, "one of " + ", ".join(names), "|".join(names))
 
 
 def _path(text: str) -> Path | None:
