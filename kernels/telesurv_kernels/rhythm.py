@@ -11,8 +11,8 @@ a convention, sources say 2 to 3 s):
   beats in a row, each within 4 s of the one before. Value: seconds without a beat when found.
 - `pause`: 3 s <= RR < 4 s, when it is over. From 4 s on it is asystole, and no pause.
 - `extreme-bradycardia`: 5 beats in a row (4 RR) with a mean rate below 40/min. Ends when
-  the mean of 8 RR, all after the onset, is above 45/min. It does not begin while asystole
-  is present; one that is present goes on.
+  the mean of 8 RR, all after the onset, is above 45/min. It cannot begin while asystole
+  is present, which ends the row of beats; one that is present goes on.
 - `extreme-tachycardia`: 17 beats in a row (16 RR) with a mean rate above 140/min. Ends when
   the mean of 16 RR is below 130/min.
 - The numeric `heart_rate` of a device-time minute: mean rate of the RR whose second beat
@@ -325,7 +325,7 @@ def _bradycardia(
         s["low_per_min"] = per_min
     slow = per_min < p["brady_per_min"]
     if s["bradycardia"] == 0:
-        if slow and s["asystole"] == 0:
+        if slow:  # and no asystole: five beats in a row have ended it
             s["bradycardia"] = 1
             s["own"] = BRADYCARDIA_BEATS
             return put_event(findings, found, event, ON, EXTREME_BRADYCARDIA, onset_ns, 0, per_min)

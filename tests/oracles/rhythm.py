@@ -1,0 +1,253 @@
+"""Rhythm, batch and obvious: whole lists of beats, one pass a condition.
+
+Shares only constants with the kernel. Lists of Python integers; nothing is bounded.
+"""
+
+from dataclasses import dataclass, field
+from itertools import pairwise
+from typing import Any
+
+from numpy.typing import NDArray
+
+from telesurv_kernels import _dtypes as d
+from telesurv_kernels import rhythm as k
+from telesurv_kernels._pending import PENDING
+
+Finding = tuple[int, int, int, int, int, float, float]
+"""kind, condition, onset_ns, end_ns, detected_ns, value, low"""
+
+
+@dataclass
+class Beat:
+    time: int
+    sure: bool
+    decided: int  # of the MARK that covers it
+    place: int = 0  # among all beats that count
+    rr: int = 0  # to the sure beat before it, nothing between; 0: none
+
+
+@dataclass
+class Step:
+    """What one MARK or GAP says of the time since the one before."""
+
+    time: int
+    decided: int
+    readable: bool
+    begin: int
+    beats: list[Beat] = field(default_factory=list)
+
+
+@dataclass
+class Stretch:
+    """Steps in a row that were readable throughout."""
+
+    begin: int
+    steps: list[Step] = field(default_factory=list)
+
+    @property
+    def end(self) -> int:
+        return self.steps[-1].time
+
+    @property
+    def beats(self) -> list[Beat]:
+        return [beat for step in self.steps for beat in step.beats]
+
+
+def steps_of(events: NDArray[Any]) -> list[Step]:
+    """Sort the beats into the MARKs that cover them."""
+    steps: list[Step] = []
+    waiting: dict[int, bool] = {}
+    crowded = False
+    for event in events:
+        time, flags = int(event["time_ns"]), int(event["flags"])
+        last = steps[-1].time if steps else None
+        if event["kind"] == d.BEAT:
+            if last is None or time < last or time in waiting:
+                continue
+            if len(waiting) == PENDING:
+                crowded = True
+            else:
+                waiting[time] = not flags & d.UNSURE
+            continue
+        decided = int(event["decided_ns"])
+        if event["kind"] == d.GAP or last is None or time < last:
+            steps.append(Step(time, decided, False, time))
+            waiting = {}
+        else:
+            readable = event["value"] >= time - last - k.SLACK_NS and not crowded
+            step = Step(time, decided, readable, last)
+            if readable:
+                step.beats = [Beat(t, waiting[t], decided) for t in sorted(waiting) if t < time]
+            waiting = {t: sure for t, sure in waiting.items() if t >= time}
+            steps.append(step)
+        crowded = False
+    for place, beat in enumerate(b for step in steps for b in step.beats):
+        beat.place = place
+    for stretch in stretches_of(steps):
+        for before, beat in pairwise(stretch.beats):
+            if before.sure and beat.sure:
+                beat.rr = beat.time - before.time
+    return steps
+
+
+def stretches_of(steps: list[Step]) -> list[Stretch]:
+    stretches: list[Stretch] = []
+    joined = False
+    for step in steps:
+        if step.readable:
+            if not joined:
+                stretches.append(Stretch(step.begin))
+            stretches[-1].steps.append(step)
+        joined = step.readable
+    return stretches
+
+
+def runs_of(stretches: list[Stretch], asystole: int) -> list[list[Beat]]:
+    """Beats in a row: sure, in one stretch, each less than `asystole` after the one before."""
+    runs: list[list[Beat]] = []
+    for stretch in stretches:
+        joined = False
+        for beat in stretch.beats:
+            if not beat.sure:
+                joined = False
+                continue
+            if not joined or not 0 < beat.rr < asystole:
+                runs.append([])
+            runs[-1].append(beat)
+            joined = True
+    return runs
+
+
+def asystoles(stretches: list[Stretch], asystole: int) -> list[Finding]:
+    found: list[Finding] = []
+    present = False
+    for stretch in stretches:
+        # Each instant from which silence may last: where the stretch begins, and every beat.
+        instants = [stretch.begin, *(beat.time for beat in stretch.beats), stretch.end]
+        row = 0
+        for place, (onset, following) in enumerate(pairwise(instants)):
+            if place > 0:
+                beat = stretch.beats[place - 1]
+                joined = row > 0 and 0 < beat.rr < asystole
+                row = row + 1 if joined else int(beat.sure)
+                if present and row == k.RETURN_BEATS:
+                    first = stretch.beats[place - k.RETURN_BEATS].time
+                    found.append((d.OFF, d.ASYSTOLE, 0, first, beat.decided, 0.0, 0.0))
+                    present = False
+            if following - onset >= asystole and not present:
+                step = next(s for s in stretch.steps if s.time >= onset + asystole)
+                length = min(step.time, following) - onset
+                found.append((d.ON, d.ASYSTOLE, onset, 0, step.decided, length / 1e9, 0.0))
+                present = True
+    return found
+
+
+def pauses(stretches: list[Stretch], pause: int, asystole: int) -> list[Finding]:
+    return [
+        (d.EPISODE, d.PAUSE, b.time - b.rr, b.time, b.decided, b.rr / 1e6, 0.0)
+        for stretch in stretches
+        for b in stretch.beats
+        if pause <= b.rr < asystole
+    ]
+
+
+def rate(beats: list[Beat]) -> float:
+    return (len(beats) - 1) * 60e9 / (beats[-1].time - beats[0].time)
+
+
+def tachycardias(runs: list[list[Beat]], p: Any) -> list[Finding]:
+    found: list[Finding] = []
+    code, present = d.EXTREME_TACHYCARDIA, False
+    for run in runs:
+        for last in range(k.TACHYCARDIA_BEATS, len(run) + 1):
+            beats = run[last - k.TACHYCARDIA_BEATS : last]
+            per_min, decided = rate(beats), beats[-1].decided
+            if not present and per_min > p["tachy_per_min"]:
+                present = True
+                found.append((d.ON, code, beats[0].time, 0, decided, per_min, 0.0))
+            elif present and per_min < p["tachy_end_per_min"]:
+                present = False
+                found.append((d.OFF, code, 0, beats[-1].time, decided, per_min, 0.0))
+    return found
+
+
+def bradycardias(runs: list[list[Beat]], p: Any) -> list[Finding]:
+    found: list[Finding] = []
+    code, present = d.EXTREME_BRADYCARDIA, False
+    for run in runs:
+        begin = 0  # of the episode's own beats in this run
+        for last in range(k.BRADYCARDIA_BEATS, len(run) + 1):
+            beat = run[last - 1]
+            five = run[last - k.BRADYCARDIA_BEATS : last]
+            slow = rate(five) < p["brady_per_min"]
+            if not present:
+                if slow:
+                    present, begin = True, last - k.BRADYCARDIA_BEATS
+                    found.append((d.ON, code, five[0].time, 0, beat.decided, rate(five), 0.0))
+                continue
+            nine = run[begin:last][-k.BRADYCARDIA_END_RR - 1 :]
+            enough = len(nine) == k.BRADYCARDIA_END_RR + 1
+            if enough and not slow and rate(nine) > p["brady_end_per_min"]:
+                present = False
+                found.append((d.OFF, code, 0, beat.time, beat.decided, rate(nine), 0.0))
+    return found
+
+
+def sure_findings(steps: list[Step]) -> list[Finding]:
+    """Say after each step where the last long readable stretch ended, and whether that is far."""
+    found: list[Finding] = []
+    sure, sure_end, begin = False, 0, None
+    for step in steps:
+        begin = (step.begin if begin is None else begin) if step.readable else None
+        stretch_begin = step.time if begin is None else begin
+        if step.time - stretch_begin >= k.SURE_NS:
+            if not sure:
+                found.append((d.SURE, 0, stretch_begin, 0, step.decided, 0.0, 0.0))
+            sure, sure_end = True, step.time
+        elif sure and (stretch_begin < sure_end or stretch_begin - sure_end >= k.SURE_NS):
+            onset = min(sure_end, step.time)
+            found.append((d.UNSURE_SINCE, 0, onset, 0, step.decided, 0.0, 0.0))
+            sure = False
+    return found
+
+
+def minutes(steps: list[Step], runs: list[list[Beat]]) -> list[Finding]:
+    lowest = {}  # beat: mean of the 4 RR that end with it
+    for run in runs:
+        for last in range(k.BRADYCARDIA_BEATS, len(run) + 1):
+            lowest[run[last - 1].place] = rate(run[last - k.BRADYCARDIA_BEATS : last])
+    # Beats and steps in the order of time; a minute is over when something of another comes.
+    row: list[tuple[int, int, Beat | None]] = []
+    for step in steps:
+        row += [(beat.time // k.MINUTE_NS, step.decided, beat) for beat in step.beats]
+        row.append((step.time // k.MINUTE_NS, step.decided, None))
+    found: list[Finding] = []
+    beats: list[Beat] = []
+    for (minute, _, beat), (following, decided, _) in pairwise(row):
+        if beat is not None:
+            beats.append(beat)
+        if following == minute:
+            continue
+        rr = [beat.rr for beat in beats if beat.rr]
+        if len(rr) >= k.MINUTE_RR:
+            mean = len(rr) * 60e9 / sum(rr)
+            low = min([mean, *(lowest[b.place] for b in beats if b.place in lowest)])
+            begin = minute * k.MINUTE_NS
+            found.append((d.MINUTE, d.NUMERIC_HEART_RATE, begin, 0, decided, mean, low))
+        beats = []
+    return found
+
+
+def rhythm(events: NDArray[Any], p: Any) -> list[Finding]:
+    """Return all findings of one row's events, sorted."""
+    steps = steps_of(events)
+    stretches = stretches_of(steps)
+    asystole, pause = int(p["asystole_s"] * 1e9), int(p["pause_s"] * 1e9)
+    runs = runs_of(stretches, asystole)
+    found = asystoles(stretches, asystole)
+    found += pauses(stretches, pause, asystole)
+    found += bradycardias(runs, p)
+    found += tachycardias(runs, p)
+    found += sure_findings(steps)
+    found += minutes(steps, runs)
+    return sorted(found)
