@@ -1,0 +1,372 @@
+"""Beats of an ECG lead: R-peaks, found sample by sample.
+
+1. Band-pass of 8 to 22 Hz, where a QRS has its energy and P, T and baseline have little
+   (Elgendi, Jonkman and De Boer 2010, found 8 to 20 Hz best), in whole uV.
+2. Power of the last 100 ms, about a QRS. Its hills are the candidates: a hill is over when
+   the power fell to half of its top, or 150 ms after the top.
+3. The R-peak is the largest deflection of the signal itself within 70 ms of the hill's
+   centre, from the mean of that stretch.
+4. Candidates wait until what follows them is known, 750 ms at most, and are judged by their
+   strength (root mean square of the band within the hill):
+
+   - Of two within 200 ms the stronger stays; so it does of two within 300 ms and 0.4 of the
+     usual RR, unless they are within 10 % of each other: P, Q, R, S, T of one beat.
+   - Strong (above noise by 0.45 of the way to the usual beat) is a beat once 400 ms passed.
+   - Weak (0.2 of the way) is a beat when it fills a gap: 0.5 RR after the last beat, 0.4 RR
+     before the next strong one; or without a next one within 750 ms, when that makes 1.5 RR.
+     This is the search-back of Pan and Tompkins (1985), without looking back: the weak ones
+     wait. A stronger one within 0.5 RR wins.
+
+   The usual beat is a low quantile of the last 8, so that a small beat among big ones, or
+   after one, is measured by its like. Noise is a running mean of what was rejected.
+5. Nothing weaker than 0.04 mV in the band is a candidate. A QRS of 0.15 mV peak to peak is
+   about that, and smaller ones need not be seen (IEC 60601-2-27 forbids to count them).
+
+**Learning.** For 2 s after a restart candidates are only collected, then judged by the
+strongest: nothing is lost, it comes late. Levels move with beats alone and do not fade, so
+that in an asystole the thresholds do not sink into the noise. After 8 s without a beat (3 s
+while fewer than 4 are known) the strongest of the last rejected candidates becomes the
+usual beat, if it has an eighth of the old strength: an electrode may have moved.
+
+**Findings.** BEAT: R-peak at `sample`, value its height in mV against the mean of its
+surroundings (negative where it points down), UNSURE where the mask says unreadable. MARK,
+each quarter of a second of the row's own count of samples: all beats before `sample` are
+known; value is the number of readable samples since the last MARK or GAP. It lags by three
+quarters of a second, while learning by up to 2.75 s. GAP: signal begins at `sample`, after a
+restart or after 1 s of missing or masked constant signal; what was still undecided before
+it is dropped. Beats come in the order of their peaks.
+
+Unit: mV. Rate: 100 to 1000 Hz. Decision delay: 0.4 s for a strong beat, at most 0.75 s;
+2 s more at the start. Work: bounded a sample; a candidate costs a search over 140 ms and
+over at most 12 that wait.
+"""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from telesurv_kernels._biquad import highpass, lowpass
+from telesurv_kernels._candidates import (
+    ALWAYS,
+    CODES,
+    MEMORY,
+    PENDING,
+    QUARTERS,
+    begin,
+    consider,
+    judge,
+    mark,
+    put,
+)
+from telesurv_kernels._dtypes import GAP
+from telesurv_kernels._jit import kernel
+from telesurv_kernels.quality import CONSTANT, LEAD_OFF_BIT, MISSING
+
+VERSION = 1
+"""Of state and rule; a snapshot of another version is not taken over."""
+
+RATE_HZ_MIN, RATE_HZ_MAX = 100.0, 1000.0
+
+BAND_HZ = (8.0, 22.0)  # of a QRS
+POWER_S = 0.1  # about the length of a QRS
+BAND_DELAY_S = 0.012  # of the band-pass at 12 to 18 Hz
+HILL_S = 0.15  # a hill is over so long after its top
+PEAK_S = 0.07  # the R-peak lies within this of the hill's centre
+REFRACTORY_S = 0.2  # no two beats are closer (300/min)
+RIVAL_S = 0.3  # two this close must be alike to be two beats
+SETTLE_S = 0.4  # a strong candidate is safe from rivals: RIVAL_S and a hill's confirmation
+LEARN_S = 2.0  # two beats at 60/min
+SILENT_S = 8.0  # without a beat, the levels are taken anew
+SILENT_NEW_S = 3.0  # ... while fewer than KNOWN_BEATS are known
+DEAD_S = 1.0  # a masked stretch of this length without signal makes a gap
+MARK_S = 0.25
+
+FLOOR_UV = 40.0  # weakest candidate
+RR_S = (0.3, 1.5)  # the usual RR is taken to be within
+RR_FIRST_S = 1.0  # before any is known
+
+BAND = 128  # band samples remembered, at least POWER_S at 1000 Hz
+BAND_UV_MAX = 30000
+NO_SIGNAL = MISSING | CONSTANT | LEAD_OFF_BIT  # bits of the mask
+
+PARAMS = np.dtype(
+    [
+        ("scale_mv", np.float64),  # mV a code
+        ("high", np.float64, (5,)),  # b0, b1, b2, a1, a2 of the high-pass
+        ("low", np.float64, (5,)),  # and of the low-pass
+        ("power", np.int64),  # samples, as all that follow
+        ("delay", np.int64),  # from the R-peak to the top of the hill
+        ("hill", np.int64),
+        ("peak", np.int64),
+        ("refractory", np.int64),
+        ("rival", np.int64),
+        ("settle", np.int64),
+        ("quarter", np.int64),
+        ("learn", np.int64),
+        ("silent", np.int64),
+        ("silent_new", np.int64),
+        ("dead", np.int64),
+        ("rr_first", np.int64),
+        ("rr_min", np.int64),
+        ("rr_max", np.int64),
+        ("floor_power", np.int64),  # sum of uV squared over `power` samples
+    ]
+)
+
+STATE = np.dtype(
+    [
+        ("count", np.int64),  # samples seen since zero
+        ("begun", np.int64),  # 1: a GAP was emitted, the filters run
+        ("dead", np.int64),  # length of the present masked stretch without signal
+        ("missing", np.int64),  # 1: the last sample was missing
+        ("offset_mv", np.float64),  # taken off the input, so that it begins at 0
+        ("input_mv", np.float64, (2,)),  # last inputs of the high-pass
+        ("high_mv", np.float64, (2,)),  # its last outputs
+        ("band_mv", np.float64, (2,)),  # last outputs of the low-pass
+        ("power", np.int64),  # sum of squares of the last band samples
+        ("rising", np.int64),  # 1: top is the highest of a hill, 0: the lowest of a valley
+        ("top", np.int64),
+        ("top_sample", np.int64),
+        ("readable", np.int64),  # readable samples of the present quarter
+        ("due", np.int64),  # sample at which candidates are judged next, if any wait
+        ("gap", np.int64),  # sample of the last GAP
+        ("marked", np.int64),  # quarters that the last MARK or GAP covered
+        ("learnt", np.int64),  # 1: level and noise are known
+        ("learn_end", np.int64),  # sample at which learning ends
+        ("beats", np.int64),  # since the last GAP
+        ("last", np.int64),  # R-peak of the last beat, if any since the last GAP
+        ("quiet", np.int64),  # sample of the last beat, end of learning, or new levels
+        ("rr", np.int64),  # the usual RR in samples; 0: none known
+        ("level_uv", np.float64),  # strength of the usual beat; outlives a GAP
+        ("noise_uv", np.float64),  # strength of the usual rejected candidate
+        ("intervals", np.int64),  # RR since the last GAP
+        ("rejected", np.int64),  # candidates rejected since the levels were taken
+        ("pending", np.int64),  # candidates that wait, by their R-peak
+        ("rr_recent", np.int64, (MEMORY,)),
+        ("uv_recent", np.float64, (MEMORY,)),
+        ("rejected_uv", np.float64, (MEMORY,)),
+        ("pending_sample", np.int64, (PENDING,)),
+        ("pending_uv", np.float64, (PENDING,)),
+        ("pending_mv", np.float64, (PENDING,)),
+        ("pending_flags", np.int64, (PENDING,)),
+        ("readable_recent", np.int64, (QUARTERS,)),
+        ("codes", np.int16, (CODES,)),
+        ("band_uv", np.int16, (BAND,)),
+        ("bits", np.uint8, (CODES,)),  # mask of the samples in codes
+    ]
+)
+
+FINDING = np.dtype(
+    [
+        ("row", np.int64),
+        ("segment", np.int64),  # segment whose samples completed the finding
+        ("kind", np.int64),  # BEAT, MARK or GAP
+        ("sample", np.int64),  # BEAT: R-peak; MARK: all before is decided; GAP: signal begins
+        ("decided", np.int64),  # sample at which it was decided
+        ("value", np.float64),  # BEAT: height in mV; MARK: readable samples since the last
+        ("flags", np.int64),  # BEAT: UNSURE
+    ]
+)
+"""Samples are counted over all that the row was ever given, from 0."""
+
+
+def params(rate_hz: float, scale_mv: float) -> NDArray[Any]:
+    """Return the PARAMS of a row, shape ``()``.
+
+    Parameters
+    ----------
+    rate_hz : float
+        Samples a second, 100 to 1000.
+    scale_mv : float
+        What one code is worth in mV; not 0.
+
+    Raises
+    ------
+    AssertionError
+        When the rate is out of range or the scale is 0.
+    """
+    assert RATE_HZ_MIN <= rate_hz <= RATE_HZ_MAX, f"rate {rate_hz} Hz, expected 100 to 1000"
+    assert scale_mv != 0, "scale 0 mV a code, expected another"
+    made = np.zeros((), PARAMS)
+    made["scale_mv"] = scale_mv
+    made["high"] = highpass(rate_hz, BAND_HZ[0])
+    made["low"] = lowpass(rate_hz, BAND_HZ[1])
+    power = round(POWER_S * rate_hz)
+    made["power"] = power
+    made["delay"] = power // 2 + round(BAND_DELAY_S * rate_hz)
+    made["floor_power"] = round(power * FLOOR_UV**2)
+    for name, seconds in (
+        ("hill", HILL_S),
+        ("peak", PEAK_S),
+        ("refractory", REFRACTORY_S),
+        ("rival", RIVAL_S),
+        ("settle", SETTLE_S),
+        ("quarter", MARK_S),
+        ("learn", LEARN_S),
+        ("silent", SILENT_S),
+        ("silent_new", SILENT_NEW_S),
+        ("dead", DEAD_S),
+        ("rr_first", RR_FIRST_S),
+        ("rr_min", RR_S[0]),
+        ("rr_max", RR_S[1]),
+    ):
+        made[name] = round(seconds * rate_hz)
+    return made
+
+
+def capacity(samples: int, segments: int) -> int:
+    """Return an upper bound of the findings of one call, over all its rows.
+
+    MARKs come every 24 samples at most, beats every 20 (at 100 Hz), a GAP with a segment or
+    100 samples apart; candidates that wait may be decided by the first sample.
+    """
+    return (2 + PENDING) * segments + samples // 24 + samples // 20 + samples // 100
+
+
+@kernel
+def advance(
+    state: NDArray[Any],
+    params: NDArray[Any],
+    segments: NDArray[Any],
+    samples: NDArray[np.int16],
+    mask: NDArray[np.uint8],
+    findings: NDArray[Any],
+) -> int:
+    """Find the beats of a batch of rows; return how many findings were written.
+
+    Parameters
+    ----------
+    state : STATE[rows], updated in place
+    params : PARAMS[rows]
+    segments : SEGMENT[m], in the order of each row's samples; an empty one is ignored
+    samples : int16[n], codes
+    mask : uint8[n], what `quality` said of them
+    findings : FINDING[>= capacity(n, m)]
+    """
+    found = 0
+    for segment in range(segments.size):
+        first = segments[segment]["first"]
+        last = segments[segment]["last"]
+        if first >= last:
+            continue
+        row = segments[segment]["row"]
+        s = state[row]
+        p = params[row]
+        scale_mv = p["scale_mv"]
+        high = p["high"]
+        hb0, hb1, hb2, ha1, ha2 = high[0], high[1], high[2], high[3], high[4]
+        low = p["low"]
+        lb0, lb1, lb2, la1, la2 = low[0], low[1], low[2], low[3], low[4]
+        window = p["power"]
+        hill = p["hill"]
+        quarter = p["quarter"]
+        dead_run = p["dead"]
+        codes = s["codes"]
+        band_uv = s["band_uv"]
+        bits = s["bits"]
+        if segments[segment]["restart"] != 0:
+            s["begun"] = 0
+            s["pending"] = 0
+            s["due"] = ALWAYS
+        begun = s["begun"]
+        count = s["count"]
+        dead = s["dead"]
+        missing = s["missing"]
+        offset_mv = s["offset_mv"]
+        x1, x2 = s["input_mv"][0], s["input_mv"][1]
+        h1, h2 = s["high_mv"][0], s["high_mv"][1]
+        b1, b2 = s["band_mv"][0], s["band_mv"][1]
+        power = s["power"]
+        rising = s["rising"]
+        top = s["top"]
+        top_sample = s["top_sample"]
+        due = s["due"]
+        readable = s["readable"]
+        left = quarter - count % quarter  # samples of this quarter, this one included
+        for k in range(first, last):
+            code = samples[k]
+            bit = mask[k]
+            if bit & NO_SIGNAL:
+                dead += 1
+            else:
+                if begun == 0 or dead >= dead_run:
+                    found = put(findings, found, row, segment, GAP, count, count, 0.0, 0)
+                    begin(s, p, count)
+                    begun = 1
+                    due = s["due"]
+                    readable = 0
+                    offset_mv = code * scale_mv
+                    x1 = x2 = h1 = h2 = b1 = b2 = 0.0
+                    power = top = 0
+                    rising = 0
+                    top_sample = count
+                    band_uv[:] = 0
+                elif missing != 0:
+                    # The signal goes on where it left off: no step for the filters to ring.
+                    offset_mv = code * scale_mv - x1
+                dead = 0
+            missing = bit & MISSING
+            x = x1 if missing != 0 else code * scale_mv - offset_mv
+            h = hb0 * x + hb1 * x1 + hb2 * x2 - ha1 * h1 - ha2 * h2
+            b = lb0 * h + lb1 * h1 + lb2 * h2 - la1 * b1 - la2 * b2
+            x2 = x1
+            x1 = x
+            h2 = h1
+            h1 = h
+            b2 = b1
+            b1 = b
+            uv = np.int64(np.rint(min(max(b * 1000.0, -BAND_UV_MAX), BAND_UV_MAX)))
+            old = np.int64(band_uv[(count - window) & (BAND - 1)])
+            power += uv * uv - old * old
+            band_uv[count & (BAND - 1)] = uv
+            slot = count & (CODES - 1)
+            codes[slot] = codes[(count - 1) & (CODES - 1)] if missing != 0 else code
+            bits[slot] = bit
+            readable += bit == 0
+            if begun == 0:
+                pass  # no signal since the restart
+            elif rising != 0:
+                if power > top:
+                    top = power
+                    top_sample = count
+                elif 2 * power < top or count - top_sample >= hill:
+                    consider(s, p, top, top_sample, count)
+                    due = min(due, count)
+                    rising = 0
+                    top = power
+            elif power < top:
+                top = power
+            elif power > 2 * top:
+                rising = 1
+                top = power
+                top_sample = count
+            if count >= due and begun != 0:
+                found = judge(s, p, row, segment, count, findings, found)
+                due = s["due"]
+            left -= 1
+            if left == 0:
+                left = quarter
+                if begun != 0:
+                    s["readable"] = readable
+                    found = mark(s, p, row, segment, count, findings, found)
+                readable = 0
+            count += 1
+        s["count"] = count
+        s["dead"] = dead
+        s["missing"] = missing
+        s["begun"] = begun
+        s["offset_mv"] = offset_mv
+        s["input_mv"][0] = x1
+        s["input_mv"][1] = x2
+        s["high_mv"][0] = h1
+        s["high_mv"][1] = h2
+        s["band_mv"][0] = b1
+        s["band_mv"][1] = b2
+        s["power"] = power
+        s["rising"] = rising
+        s["top"] = top
+        s["top_sample"] = top_sample
+        s["due"] = due
+        s["readable"] = readable
+    return found

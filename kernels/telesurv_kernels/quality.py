@@ -1,0 +1,272 @@
+"""Signal quality: which samples may be analysed, and whether a lead is off.
+
+For every sample a mask byte, 0 where it is readable, else the sum of:
+
+==========  ===  ==================================================================
+MISSING       1  the code that stands for no measurement
+CONSTANT      2  the codes stayed within a narrow band for 2 s
+SATURATED     4  flat on the highest or lowest code seen, far from the other one
+LEAD_OFF_BIT  8  constant for 10 s
+NOISY        16  reserved: this version never sets it
+==========  ===  ==================================================================
+
+The mask is causal: a sample's byte depends on the samples up to it and on no later one,
+so the first 2 s of a constant stretch read as readable.
+
+- **Constant.** The band is two codes, or 5 uV where codes are finer, but never more than
+  10 uV: true asystoles of the 2015 PhysioNet challenge still move 13 uV in their
+  quietest 2 s (measured), and must pass. A band, not equality: an open 12-bit input
+  toggles between two or three codes.
+- **Saturated.** A converter at its rail repeats one code, the extreme of all it ever gave.
+  A run of 100 ms on the extreme code counts when the signal's range is at least 3 mV (an
+  R-peak's summit is shorter, and a calm baseline has no such range), or when the code is
+  within 8 of the ends of int16. Source: convention.
+- **Lead off** (`CONDITIONS`): constant for 10 s; over when signal was back for 5 s.
+  Missing samples neither begin nor end it.
+
+Unit: codes; for an ECG, whose unit is mV, `params` turns the limits into codes. Decision
+delay: lead off 10 s, its end 5 s (both are the rule), else none.
+"""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from telesurv_kernels._dtypes import LEAD_OFF, OFF, ON
+from telesurv_kernels._jit import kernel
+
+VERSION = 1
+"""Of state and rule; a snapshot of another version is not taken over."""
+
+MISSING_CODE = -32768
+"""The sample code that stands for no measurement."""
+
+MISSING, CONSTANT, SATURATED, LEAD_OFF_BIT, NOISY = 1, 2, 4, 8, 16
+
+CONSTANT_S = 2.0  # a constant run of this length is masked
+LEAD_OFF_S = 10.0  # and of this one a lead that is off
+BACK_S = 5.0  # signal for this long ends it
+CONSTANT_CODES = 2  # width of the constant band in codes
+CONSTANT_MV_MIN = 0.005  # ... at least, where codes are finer
+CONSTANT_MV_MAX = 0.010  # ... at most, where codes are coarser
+RAIL_S = 0.1  # a run of this length on the extreme code is saturation
+RAIL_MV = 3.0  # when the signal's range is at least this
+RAIL_CODES = 512  # ... or this, for a signal that is not in mV
+RAIL_END = 32760  # codes beyond it are at the end of int16
+RUN_MIN = 32  # samples; bounds the findings of one call (`capacity`)
+
+PARAMS = np.dtype(
+    [
+        ("constant_codes", np.int64),  # highest minus lowest code of a constant run
+        ("constant_run", np.int64),  # samples
+        ("lead_off_run", np.int64),  # samples
+        ("back_run", np.int64),  # samples
+        ("rail_run", np.int64),  # samples
+        ("rail_codes", np.int64),  # least range of codes of a saturated signal
+    ]
+)
+
+STATE = np.dtype(
+    [
+        ("count", np.int64),  # samples seen since zero
+        ("seen", np.int64),  # 1: a sample was seen since the last restart
+        ("low", np.int64),  # codes of the present constant run
+        ("high", np.int64),
+        ("run", np.int64),  # its length in samples
+        ("run_first", np.int64),  # its first sample
+        ("lowest", np.int64),  # codes since the last restart
+        ("highest", np.int64),
+        ("previous", np.int64),  # code
+        ("same", np.int64),  # samples that repeat it, itself included
+        ("lead_off", np.int64),  # 1: present
+        ("back", np.int64),  # readable samples since signal is back
+        ("back_first", np.int64),  # the first of them
+    ]
+)
+
+FINDING = np.dtype(
+    [
+        ("row", np.int64),
+        ("segment", np.int64),  # segment whose samples completed the finding
+        ("kind", np.int64),  # ON or OFF
+        ("condition", np.int64),  # LEAD_OFF
+        ("onset", np.int64),  # ON: first constant sample; else 0
+        ("end", np.int64),  # OFF: first sample of the signal that is back; else 0
+        ("detected", np.int64),  # sample at which it was decided
+    ]
+)
+"""Samples are counted over all that the row was ever given, from 0."""
+
+
+def params(rate_hz: float, scale: float, offset: float = 0.0, *, ecg: bool) -> NDArray[Any]:
+    """Return the PARAMS of a row, shape ``()``.
+
+    Parameters
+    ----------
+    rate_hz : float
+        Samples a second, above zero.
+    scale, offset : float
+        physical = code * scale + offset; the rules need no offset.
+    ecg : bool
+        Whether the unit is mV; without it the limits stand in codes.
+
+    Raises
+    ------
+    AssertionError
+        When the rate is not positive, or an ECG's scale is zero.
+    """
+    del offset
+    assert rate_hz > 0, f"rate {rate_hz} Hz, expected above 0"
+    assert scale != 0 or not ecg, "scale 0 mV a code, expected another"
+    band, rail = CONSTANT_CODES, RAIL_CODES
+    if ecg:
+        mv = abs(float(scale))
+        finer = int(min(CONSTANT_MV_MIN / mv, 65535))
+        coarser = int(min(CONSTANT_MV_MAX / mv, 65535))
+        band = min(max(band, finer), coarser)
+        rail = int(np.ceil(min(RAIL_MV / mv, 65536)))
+    made = np.zeros((), PARAMS)
+    made["constant_codes"] = band
+    made["constant_run"] = max(RUN_MIN, round(CONSTANT_S * rate_hz))
+    made["lead_off_run"] = max(RUN_MIN, round(LEAD_OFF_S * rate_hz))
+    made["back_run"] = max(RUN_MIN, round(BACK_S * rate_hz))
+    made["rail_run"] = max(3, round(RAIL_S * rate_hz))
+    made["rail_codes"] = rail
+    return made
+
+
+def capacity(samples: int, segments: int) -> int:
+    """Return an upper bound of the findings of one call, over all its rows."""
+    return segments + samples // RUN_MIN
+
+
+@kernel
+def advance(
+    state: NDArray[Any],
+    params: NDArray[Any],
+    segments: NDArray[Any],
+    samples: NDArray[np.int16],
+    mask: NDArray[np.uint8],
+    findings: NDArray[Any],
+) -> int:
+    """Mask the samples of a batch of rows; return how many findings were written.
+
+    Parameters
+    ----------
+    state : STATE[rows], updated in place
+    params : PARAMS[rows]
+    segments : SEGMENT[m], in the order of each row's samples; an empty one is ignored
+    samples : int16[n], codes
+    mask : uint8[n], written where a segment covers it
+    findings : FINDING[>= capacity(n, m)]
+    """
+    found = 0
+    for segment in range(segments.size):
+        first = segments[segment]["first"]
+        last = segments[segment]["last"]
+        if first >= last:
+            continue
+        row = segments[segment]["row"]
+        constant_codes = params[row]["constant_codes"]
+        constant_run = params[row]["constant_run"]
+        lead_off_run = params[row]["lead_off_run"]
+        back_run = params[row]["back_run"]
+        rail_run = params[row]["rail_run"]
+        rail_codes = params[row]["rail_codes"]
+        count = state[row]["count"]
+        seen = state[row]["seen"]
+        low = state[row]["low"]
+        high = state[row]["high"]
+        run = state[row]["run"]
+        run_first = state[row]["run_first"]
+        lowest = state[row]["lowest"]
+        highest = state[row]["highest"]
+        previous = state[row]["previous"]
+        same = state[row]["same"]
+        lead_off = state[row]["lead_off"]
+        back = state[row]["back"]
+        back_first = state[row]["back_first"]
+        if segments[segment]["restart"] != 0:
+            seen = 0
+            back = 0
+        for k in range(first, last):
+            code = np.int64(samples[k])
+            if code == MISSING_CODE:
+                mask[k] = MISSING
+                count += 1
+                continue
+            if seen == 0:
+                seen = 1
+                low = high = lowest = highest = code
+                run = same = 0
+                run_first = count
+            elif code < low or code > high:
+                wider_low = min(low, code)
+                wider_high = max(high, code)
+                if wider_high - wider_low <= constant_codes:
+                    low = wider_low
+                    high = wider_high
+                else:
+                    low = high = code
+                    run = 0
+                    run_first = count
+                lowest = min(lowest, code)
+                highest = max(highest, code)
+            run += 1
+            same = same + 1 if code == previous else 1
+            previous = code
+
+            bits = 0
+            if run >= constant_run:
+                bits = CONSTANT
+                back = 0
+                if run >= lead_off_run:
+                    bits |= LEAD_OFF_BIT
+                    if lead_off == 0:
+                        lead_off = 1
+                        findings[found]["row"] = row
+                        findings[found]["segment"] = segment
+                        findings[found]["kind"] = ON
+                        findings[found]["condition"] = LEAD_OFF
+                        findings[found]["onset"] = run_first
+                        findings[found]["end"] = 0
+                        findings[found]["detected"] = count
+                        found += 1
+            elif lead_off != 0:
+                if back == 0:
+                    back_first = count
+                back += 1
+                if back >= back_run:
+                    lead_off = 0
+                    back = 0
+                    findings[found]["row"] = row
+                    findings[found]["segment"] = segment
+                    findings[found]["kind"] = OFF
+                    findings[found]["condition"] = LEAD_OFF
+                    findings[found]["onset"] = 0
+                    findings[found]["end"] = back_first
+                    findings[found]["detected"] = count
+                    found += 1
+            if (
+                same >= rail_run
+                and code in (lowest, highest)
+                and (highest - lowest >= rail_codes or code > RAIL_END or code < -RAIL_END)
+            ):
+                bits |= SATURATED
+            mask[k] = bits
+            count += 1
+        state[row]["count"] = count
+        state[row]["seen"] = seen
+        state[row]["low"] = low
+        state[row]["high"] = high
+        state[row]["run"] = run
+        state[row]["run_first"] = run_first
+        state[row]["lowest"] = lowest
+        state[row]["highest"] = highest
+        state[row]["previous"] = previous
+        state[row]["same"] = same
+        state[row]["lead_off"] = lead_off
+        state[row]["back"] = back
+        state[row]["back_first"] = back_first
+    return found

@@ -1,0 +1,39 @@
+"""Every kernel by name, and what compiles them all."""
+
+import inspect
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+
+from telesurv_kernels import _dtypes, beats, quality
+
+KERNELS: dict[str, ModuleType] = {
+    "quality": quality,
+    "beats": beats,
+}
+"""Name of a kernel -> its module; read by tests, benchmarks and documentation."""
+
+
+def arguments(module: ModuleType) -> dict[str, Any]:
+    """Return empty arguments of a kernel's `advance`, by name, with its real types.
+
+    The names are the contract: `kernels/README.md`.
+    """
+    made: dict[str, Any] = {
+        "state": np.zeros(1, module.STATE),
+        "params": np.zeros(1, module.PARAMS),
+        "segments": np.zeros(0, _dtypes.SEGMENT),
+        "events": np.zeros(0, _dtypes.EVENT),
+        "samples": np.zeros(0, np.int16),
+        "mask": np.zeros(0, np.uint8),
+        "time_ns": np.zeros(0, np.int64),
+        "findings": np.zeros(0, getattr(module, "FINDING", _dtypes.FINDING)),
+    }
+    return {name: made[name] for name in inspect.signature(module.advance).parameters}
+
+
+def warm() -> None:
+    """Compile every kernel for the types that the engine calls it with, or load it."""
+    for module in KERNELS.values():
+        module.advance(*arguments(module).values())
