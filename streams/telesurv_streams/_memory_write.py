@@ -80,6 +80,7 @@ class MemorySlices:
     ) -> None:
         """Write `records` and the group's `offsets` atomically."""
         assert isinstance(membership, MemoryMembership)
+        assert offsets, "a slice without offsets is not fenced"
         log = self._log
         with log.changed:
             log.fault("commit")

@@ -70,6 +70,7 @@ class Topic:
     name: str
     partitions: int
     config: Mapping[str, str]
+    replication: int = -1  # -1: the cluster's default
 
 
 class Fenced(Exception):
@@ -193,7 +194,8 @@ class Slices(Protocol):
     ) -> None:
         """Write `records` and the group's `offsets` of the source's topic atomically.
 
-        Partitions that `offsets` and `records` name must be of the membership.
+        `offsets` names at least one partition: it is what fences. Partitions that `offsets`
+        and `records` name must be of the membership.
 
         Raises `Fenced` when they are not, or when `membership` is no longer current: nothing
         of the slice is ever visible to a read-committed reader. Raises `LogUnavailable` when

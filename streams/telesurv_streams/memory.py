@@ -23,6 +23,7 @@ from telesurv_streams._memory_write import MemorySink, MemorySlices
 from telesurv_streams._partition import Partition, Transaction
 from telesurv_streams.log import Misconfigured, Outgoing, Topic
 from telesurv_streams.partitioner import partition_for
+from telesurv_streams.topics import verify
 
 SECOND_NS = 1_000_000_000
 
@@ -79,17 +80,7 @@ class MemoryLog:
                     created.append(topic.name)
                     continue
                 seen = self._topics[topic.name]
-                if seen.partitions != topic.partitions:
-                    raise Misconfigured(
-                        f"topic {topic.name} has {seen.partitions} partitions, "
-                        f"expected {topic.partitions}"
-                    )
-                for name, value in topic.config.items():
-                    if seen.config.get(name) != value:
-                        raise Misconfigured(
-                            f"topic {topic.name} has {name}={seen.config.get(name)}, "
-                            f"expected {value}"
-                        )
+                verify(topic, seen.partitions, seen.config)
         return created
 
     def partitions(self, topic: str) -> int:
