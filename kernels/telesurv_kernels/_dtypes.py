@@ -63,11 +63,14 @@ CONDITIONS = (
     "severe-desaturation",
     "probe-off",
     "lead-off",
+    "non-transmission",
+    "clock-skew",
 )
-"""Names of the conditions that kernels find, by code."""
+"""Names of the conditions by code; all but `clock-skew` are found by kernels."""
 
 ASYSTOLE, PAUSE, EXTREME_BRADYCARDIA, EXTREME_TACHYCARDIA = 1, 2, 3, 4
 DESATURATION, SEVERE_DESATURATION, PROBE_OFF, LEAD_OFF = 5, 6, 7, 8
+NON_TRANSMISSION, CLOCK_SKEW = 9, 10
 
 NUMERICS = ("", "heart_rate", "spo2")
 """Names of the numerics that kernels make, by code."""

@@ -1,0 +1,195 @@
+"""The last samples of every waveform, with their mask and beats: what evidence is cut from.
+
+Not a detector: it remembers. Rows of one capacity live in one table; sample k of a row lies
+in slot k modulo capacity. A row is filled in order (`push`), or, after a restart of the
+service, at the places where its samples lay before (`refill`).
+"""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from telesurv_kernels._jit import kernel
+
+SPAN_S = 30
+"""Seconds of signal that a ring holds at least."""
+
+BEATS_MAX = 128
+"""Beats that a row remembers: 30 s at 250/min."""
+
+BEATS = np.dtype([("sample", np.int64), ("decided", np.int64), ("unsure", np.int64)])
+"""A beat as the ring remembers it: its sample, at which sample it was decided, its flag."""
+
+PLACES_MAX = 64
+"""Frames of a row whose place in the log is remembered: 30 s in frames of half a second."""
+
+ANCHORS_MAX = 32
+"""Anchors of a row that are remembered: one a second, and some."""
+
+PLACE = np.dtype(
+    [
+        ("offset", np.int64),  # of the record in its partition
+        ("row", np.int64),  # of the frame within the record
+        ("sample", np.int64),  # k of its first sample
+        ("count", np.int64),  # its samples; 0: an empty slot
+        ("arrival_ns", np.int64),
+    ]
+)
+"""Where the log holds a frame that lies in the ring."""
+
+ANCHOR = np.dtype([("sample", np.int64), ("time_ns", np.int64)])
+"""From sample k on, device time counts from time_ns."""
+
+
+def capacity(rate_hz: float) -> int:
+    """Return how many samples a ring for this rate holds: 30 s, a multiple of 64."""
+    return max(64, int(-(-SPAN_S * rate_hz // 64)) * 64)
+
+
+@kernel
+def push(
+    samples_kept: NDArray[np.int16],
+    mask_kept: NDArray[np.uint8],
+    segments: NDArray[Any],
+    start: NDArray[np.int64],
+    samples: NDArray[np.int16],
+    mask: NDArray[np.uint8],
+) -> None:
+    """Write each segment at its place.
+
+    Parameters
+    ----------
+    samples_kept, mask_kept : int16, uint8 [rows, capacity], updated in place
+    segments : SEGMENT[m]; `row` is the row of the ring
+    start : int64[m], index k of each segment's first sample
+    samples, mask : int16[n], uint8[n]
+    """
+    size = samples_kept.shape[1]
+    for index in range(len(segments)):
+        row = segments[index]["row"]
+        first = segments[index]["first"]
+        last = segments[index]["last"]
+        skip = max(0, last - first - size)
+        slot = (start[index] + skip) % size
+        for place in range(first + skip, last):
+            samples_kept[row, slot] = samples[place]
+            mask_kept[row, slot] = mask[place]
+            slot += 1
+            if slot == size:
+                slot = 0
+
+
+@kernel
+def refill(
+    samples_kept: NDArray[np.int16],
+    row: int,
+    start: int,
+    count: int,
+    samples: NDArray[np.int16],
+) -> None:
+    """Write samples k = start … of a row whose newest sample is `count` - 1, not older ones.
+
+    A slot that a newer sample owns is left alone.
+    """
+    size = samples_kept.shape[1]
+    for place in range(len(samples)):
+        k = start + place
+        if count - size <= k < count:
+            samples_kept[row, k % size] = samples[place]
+
+
+@kernel
+def remember_beats(
+    beats_kept: NDArray[Any],
+    head: NDArray[np.int64],
+    row: NDArray[np.int64],
+    sample: NDArray[np.int64],
+    decided: NDArray[np.int64],
+    unsure: NDArray[np.int64],
+) -> None:
+    """Append beats to the rows that they belong to; the oldest of a row falls out.
+
+    Parameters
+    ----------
+    beats_kept : BEATS[rows, BEATS_MAX], updated in place
+    head : int64[rows], how many beats a row was ever given
+    row, sample, decided, unsure : int64[m], in order of time within a row
+    """
+    size = beats_kept.shape[1]
+    for index in range(len(row)):
+        place = row[index]
+        slot = head[place] % size
+        beats_kept[place, slot]["sample"] = sample[index]
+        beats_kept[place, slot]["decided"] = decided[index]
+        beats_kept[place, slot]["unsure"] = unsure[index]
+        head[place] += 1
+
+
+@kernel
+def remember_places(
+    places: NDArray[Any],
+    places_head: NDArray[np.int64],
+    anchors: NDArray[Any],
+    anchors_head: NDArray[np.int64],
+    row: NDArray[np.int64],
+    place: NDArray[Any],
+    anchor_sample: NDArray[np.int64],
+    anchor_ns: NDArray[np.int64],
+) -> None:
+    """Note where accepted frames lie in the log, and the anchors that changed with them.
+
+    Parameters
+    ----------
+    places, anchors : PLACE[rows, PLACES_MAX], ANCHOR[rows, ANCHORS_MAX], updated in place
+    places_head, anchors_head : int64[rows], how many a row was ever given
+    row : int64[m]; place : PLACE[m]; anchor_sample, anchor_ns : int64[m]
+    """
+    for index in range(len(row)):
+        at = row[index]
+        slot = places_head[at] % places.shape[1]
+        places[at, slot]["offset"] = place[index]["offset"]
+        places[at, slot]["row"] = place[index]["row"]
+        places[at, slot]["sample"] = place[index]["sample"]
+        places[at, slot]["count"] = place[index]["count"]
+        places[at, slot]["arrival_ns"] = place[index]["arrival_ns"]
+        places_head[at] += 1
+        last = (anchors_head[at] - 1) % anchors.shape[1]
+        if (
+            anchors_head[at] == 0
+            or anchors[at, last]["sample"] != anchor_sample[index]
+            or anchors[at, last]["time_ns"] != anchor_ns[index]
+        ):
+            slot = anchors_head[at] % anchors.shape[1]
+            anchors[at, slot]["sample"] = anchor_sample[index]
+            anchors[at, slot]["time_ns"] = anchor_ns[index]
+            anchors_head[at] += 1
+
+
+@kernel
+def anchor_of(
+    anchors: NDArray[Any],
+    anchors_head: NDArray[np.int64],
+    row: NDArray[np.int64],
+    sample: NDArray[np.int64],
+    anchor_sample: NDArray[np.int64],
+    anchor_ns: NDArray[np.int64],
+) -> None:
+    """Find the anchor in force for each sample: the newest that is not past it.
+
+    Parameters
+    ----------
+    anchors, anchors_head : ANCHOR[rows, ANCHORS_MAX], int64[rows]
+    row, sample : int64[m]
+    anchor_sample, anchor_ns : int64[m], written
+    """
+    size = anchors.shape[1]
+    for index in range(len(row)):
+        at = row[index]
+        known = min(anchors_head[at], size)
+        for back in range(1, known + 1):
+            slot = (anchors_head[at] - back) % size
+            anchor_sample[index] = anchors[at, slot]["sample"]
+            anchor_ns[index] = anchors[at, slot]["time_ns"]
+            if anchors[at, slot]["sample"] <= sample[index]:
+                break

@@ -1,0 +1,139 @@
+"""An episode: one cause, one id, from the first finding to the end; and the alert it shows."""
+
+import uuid
+from datetime import UTC, datetime, timedelta
+from typing import Literal, cast
+
+import msgspec
+
+from telesurv.alerts.conditions import CONDITIONS, Condition
+from telesurv.alerts.life import State
+from telesurv.alerts.model import Alert, Entry, Mode, Priority, Rule, Strip
+from telesurv.alerts.reasons import reason
+
+NAMESPACE = uuid.UUID("3f1d2a52-7c0b-5f0e-9d5a-7e1c5e0c4b1e")
+"""Of alert ids. Never changes: an id is that of its alert across upgrades."""
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def moment(time_ns: int) -> datetime:
+    """Return device time in nanoseconds as a UTC date, cut to microseconds."""
+    return _EPOCH + timedelta(microseconds=time_ns // 1000)
+
+
+def alert_id(patient: str, condition: str, onset_ns: int) -> str:
+    """Return the UUIDv5 of patient, condition and the onset first announced."""
+    return str(uuid.uuid5(NAMESPACE, f"{patient}/{condition}/{onset_ns}"))
+
+
+class Present(msgspec.Struct):
+    """A condition that the episode went through."""
+
+    condition: str
+    priority: Priority
+    onset_ns: int
+    detected_ns: int
+    resolved_ns: int | None = None
+
+
+class Episode(msgspec.Struct, kw_only=True):
+    """What is kept of an alert between frames. Checkpointed whole."""
+
+    id: str
+    chain: str
+    state: State = "absent"
+    revision: int = 0
+    count: int = 1
+    entries: list[Present]
+    value: float
+    limit: float
+    plan_version: int
+    channel: str = ""  # it was found in
+    onset_ns: int
+    detected_ns: int
+    ended_ns: int | None = None
+    retrospective: bool = False
+    unanalysed_ns: int | None = None
+    escalate_ns: int | None = None  # when a low one that lasts becomes medium
+    strip_line: int = -1  # timeline of the strip; in a snapshot an index into its list
+    strip_from_ns: int = 0
+    strip_to_ns: int = 0  # when position passes this, the strip is complete
+    strip_complete: bool = False
+    strip: Strip | None = None
+
+    @property
+    def gravest(self) -> Present:
+        """The gravest condition that is present; of an ended episode, that it ever had."""
+        among = [entry for entry in self.entries if entry.resolved_ns is None] or self.entries
+        return max(among, key=lambda e: (CONDITIONS[e.condition].rank, e.detected_ns))
+
+    @property
+    def next_point_ns(self) -> int | None:
+        """The next device time at which something is to be shown."""
+        points = [] if self.strip_complete else [self.strip_to_ns]
+        if self.escalate_ns is not None and self.state == "present":
+            points.append(self.escalate_ns)
+        return min(points, default=None)
+
+    def is_present(self, condition: str) -> bool:
+        """Whether a condition holds now."""
+        return any(e.condition == condition and e.resolved_ns is None for e in self.entries)
+
+    def end(self, condition: str, end_ns: int) -> None:
+        """Let a condition have ended."""
+        for entry in self.entries:
+            if entry.condition == condition and entry.resolved_ns is None:
+                entry.resolved_ns = max(end_ns, entry.onset_ns)
+
+    def joins(self, onset_ns: int) -> bool:
+        """Whether what begins at `onset_ns` still belongs to this ended episode."""
+        assert self.ended_ns is not None
+        join_ns = max(CONDITIONS[entry.condition].join_ns for entry in self.entries)
+        return onset_ns <= self.ended_ns + join_ns
+
+    def alert(self, patient: str, mode: str) -> Alert:
+        """Return the alert of this revision."""
+        entry = self.gravest
+        known: Condition = CONDITIONS[entry.condition]
+        resolved = None if self.state == "present" else self.ended_ns
+        return Alert(
+            id=self.id,
+            revision=self.revision,
+            patient=patient,
+            condition=entry.condition,
+            conditions=tuple(_entry(e) for e in self.entries),
+            kind=known.kind,
+            priority=entry.priority,
+            mode=cast("Mode", mode),
+            retrospective=self.retrospective,
+            not_analysable_since=None if self.unanalysed_ns is None else moment(self.unanalysed_ns),
+            onset=moment(self.onset_ns),
+            detected=moment(entry.detected_ns),
+            resolved=None if resolved is None else moment(resolved),
+            count=self.count,
+            reason=reason(entry.condition, self.value, self.limit, self.channel),
+            evidence=() if self.strip is None else (self.strip,),
+            evidence_complete=self.strip_complete,
+            rule=Rule(
+                name=entry.condition,
+                version=known.version,
+                limit=self.limit,
+                unit=known.unit,
+                plan_version=self.plan_version,
+            ),
+        )
+
+
+def _entry(entry: Present) -> Entry:
+    resolved = None if entry.resolved_ns is None else moment(entry.resolved_ns)
+    return Entry(
+        condition=entry.condition,
+        priority=entry.priority,
+        onset=moment(entry.onset_ns),
+        detected=moment(entry.detected_ns),
+        resolved=resolved,
+    )
+
+
+Cause = Literal["on", "event"]

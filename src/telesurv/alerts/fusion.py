@@ -1,0 +1,128 @@
+"""Several ECG leads, one heart: whose findings count, decided in device time.
+
+Each lead has a rhythm of its own. What a patient's leads say is held back until every lead
+that is alive has reached the same device time (a lead more than three seconds behind is not
+waited for), so the order in which frames come changes nothing. The *reference* is the best
+lead that is analysed at that time; its conditions are the patient's. When it becomes
+unreadable the next one takes over; when none is left, what is present stays present.
+"""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import msgspec
+
+from telesurv_kernels import _dtypes as codes
+
+WAIT_NS = 3_000_000_000
+"""Device time of the leading lead for which the others are waited for."""
+
+
+class Change(NamedTuple):
+    """A finding on its way to the alerts. `timeline` is -1 where it is of no channel."""
+
+    detected_ns: int
+    rank: tuple[int, str, str]
+    kind: int  # ON, OFF, EPISODE, SURE, UNSURE_SINCE
+    condition: int
+    timeline: int
+    onset_ns: int
+    end_ns: int
+    value: float
+    late: bool  # what decided it came over a minute after it was measured
+
+
+class Lead(msgspec.Struct):
+    """What one lead's rhythm says."""
+
+    sure: bool = False
+    present: dict[int, tuple[int, int, float]] = {}  # condition -> onset, detected, value
+
+
+class Fusion:
+    """The leads of one patient, and what waits for the slower ones."""
+
+    def __init__(self) -> None:
+        self.leads: dict[int, Lead] = {}
+        self.waiting: list[Change] = []
+        self.present: set[int] = set()
+        self.analysed = False
+
+    def add(self, change: Change) -> None:
+        """Take in a finding of a lead; it counts when `release` lets it."""
+        self.waiting.append(change)
+
+    def release(
+        self, positions: dict[int, int], rank: Callable[[int], tuple[int, str, str]]
+    ) -> list[Change]:
+        """Return what holds for the patient, now that the leads have reached `positions`.
+
+        Parameters
+        ----------
+        positions : device time right after the last sample of each ECG timeline
+        rank : what orders the timelines, the best first
+        """
+        leading = max(positions.values())
+        alive = [line for line, at in positions.items() if at >= leading - WAIT_NS]
+        reached = min(positions[line] for line in alive)
+        ready = sorted(change for change in self.waiting if change.detected_ns <= reached)
+        if not ready:
+            return []
+        self.waiting = [change for change in self.waiting if change.detected_ns > reached]
+        alive.sort(key=rank)
+        said: list[Change] = []
+        for change in ready:
+            said += self._apply(change, alive)
+        return said
+
+    def _apply(self, change: Change, alive: list[int]) -> list[Change]:
+        lead = self.leads.setdefault(change.timeline, Lead())
+        if change.kind == codes.SURE:
+            lead.sure = True
+        elif change.kind == codes.UNSURE_SINCE:
+            lead.sure = False
+        elif change.kind == codes.ON:
+            lead.present[change.condition] = (change.onset_ns, change.detected_ns, change.value)
+        elif change.kind == codes.OFF:
+            lead.present.pop(change.condition, None)
+        reference = next((line for line in alive if self._sure(line)), None)
+        if reference is None:
+            if not self.analysed:
+                return []
+            self.analysed = False
+            return [change._replace(kind=codes.UNSURE_SINCE, condition=0)]
+        said = [] if self.analysed else [change._replace(kind=codes.SURE, condition=0)]
+        self.analysed = True
+        if change.kind == codes.EPISODE:
+            return [*said, change] if change.timeline == reference else said
+        return said + self._settle(change, reference)
+
+    def _sure(self, line: int) -> bool:
+        lead = self.leads.get(line)
+        return lead is not None and lead.sure
+
+    def _settle(self, change: Change, reference: int) -> list[Change]:
+        """Let the reference's conditions be the patient's."""
+        said = []
+        lead = self.leads[reference]
+        for condition in sorted(self.present - lead.present.keys()):
+            own = change.kind == codes.OFF and change.timeline == reference
+            end_ns = change.end_ns if own else change.detected_ns
+            said.append(
+                change._replace(
+                    kind=codes.OFF, condition=condition, end_ns=end_ns, timeline=reference
+                )
+            )
+        for condition in sorted(lead.present.keys() - self.present):
+            onset_ns, _, value = lead.present[condition]
+            said.append(
+                change._replace(
+                    kind=codes.ON,
+                    condition=condition,
+                    timeline=reference,
+                    onset_ns=onset_ns,
+                    value=value,
+                )
+            )
+        self.present = set(lead.present)
+        return said

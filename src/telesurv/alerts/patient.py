@@ -1,0 +1,258 @@
+"""The alerts of one patient: findings in, revisions out, in the order of the log.
+
+Nothing here depends on how the log was cut into batches: a revision is made when a finding
+counts, or when the signal passes a point of device time, and shows what lies before that.
+"""
+
+from typing import Protocol
+
+from telesurv.alerts.conditions import CONDITIONS, Condition
+from telesurv.alerts.episode import Episode, Present, alert_id
+from telesurv.alerts.fusion import Change, Fusion
+from telesurv.alerts.life import TRANSITIONS, Action, Input
+from telesurv.alerts.model import Alert, Strip
+from telesurv_kernels import _dtypes as codes
+
+BEFORE_NS, AFTER_NS = 10_000_000_000, 10_000_000_000
+"""A strip shows this much before the onset and after it."""
+
+KEPT_NS = 20_000_000_000
+"""How far before the decision a strip may begin; the ring holds this and what may follow it."""
+
+SKEW_ENDS_NS = 3_600_000_000_000
+"""A device's clock is right again when for this long nothing came from the future."""
+
+ENTRIES_MAX = 16
+"""Entries that an alert lists; what joined before the last of them is in the count."""
+
+
+class Surroundings(Protocol):
+    """What an alert needs to know of the patient beside the finding itself."""
+
+    patient: str
+    mode: str
+    plan_version: int
+
+    def limit(self, condition: str) -> float:
+        """Return the limit in force for a condition, in its unit."""
+        ...
+
+    def channel(self, timeline: int) -> str:
+        """Return the channel of a timeline; "" for -1."""
+        ...
+
+    def rank(self, timeline: int) -> tuple[int, str, str]:
+        """Return what orders the patient's timelines."""
+        ...
+
+    def position_ns(self, timeline: int) -> int:
+        """Return the device time right after the last analysed sample of a timeline."""
+        ...
+
+    def strip(self, timeline: int, from_ns: int, to_ns: int) -> Strip | None:
+        """Return what a timeline's ring holds of a stretch of device time."""
+        ...
+
+    def ecg_positions(self) -> dict[int, int]:
+        """Return the positions of the ECG timelines that have begun."""
+        ...
+
+    def best_wave(self) -> int:
+        """Return the timeline that shows best how the patient was; -1: none."""
+        ...
+
+
+class PatientAlerts:
+    """Open and joinable episodes of a patient, and the fusion of the ECG leads."""
+
+    def __init__(self) -> None:
+        self.episodes: dict[str, Episode] = {}
+        self.fusion = Fusion()
+        self.skew_ns: int | None = None
+        """Arrival of the last frame from the future."""
+
+    @property
+    def waits(self) -> bool:
+        """Whether something may happen without a new finding, as the signal goes on."""
+        return (
+            bool(self.fusion.waiting)
+            or self.skew_ns is not None
+            or any(episode.next_point_ns is not None for episode in self.episodes.values())
+        )
+
+    def found(self, change: Change, around: Surroundings) -> list[Alert]:
+        """Take in a finding that counts for the patient and return the revisions it makes."""
+        if change.kind in (codes.SURE, codes.UNSURE_SINCE):
+            return self._signal(change, around)
+        condition = CONDITIONS[codes.CONDITIONS[change.condition]]
+        chain = condition.chain
+        if condition.per_channel:
+            chain += f":{':'.join(reversed(around.rank(change.timeline)[1:]))}"
+        said = self._silenced(around) if condition.name == "non-transmission" else []
+        episode = self.episodes.get(chain)
+        if condition.name == "clock-skew" and change.kind == codes.ON:
+            self.skew_ns = change.detected_ns
+        known = episode is not None and episode.is_present(condition.name)
+        if known != (change.kind == codes.OFF):
+            return said  # it ends and is not present, or begins and is: nothing new
+        what = _input(episode, condition, change)
+        step = TRANSITIONS["absent" if episode is None else episode.state, what]
+        if what == "later":
+            episode, what = None, "event" if change.kind == codes.EPISODE else "on"
+            step = TRANSITIONS["absent", what]
+        if step.action == "none":
+            return said
+        if episode is None:
+            episode = self.episodes[chain] = _episode(chain, condition, change, around)
+        episode.state = step.state
+        self._act(step.action, episode, condition, change, around)
+        return [*said, _revision(episode, around)]
+
+    def arrived(self, arrival_ns: int, around: Surroundings) -> list[Alert]:
+        """Return what a frame that is not from the future ends: an hour of them, clock skew."""
+        if self.skew_ns is None or arrival_ns < self.skew_ns + SKEW_ENDS_NS:
+            return []
+        self.skew_ns = None
+        rank = (-1, "", "")
+        code = codes.CLOCK_SKEW
+        change = Change(arrival_ns, rank, codes.OFF, code, -1, 0, arrival_ns, 0.0, False)
+        return self.found(change, around)
+
+    def released(self, around: Surroundings) -> list[Alert]:
+        """Return the revisions that the leads' findings make which need not wait any more."""
+        if not self.fusion.waiting:
+            return []
+        said = []
+        for change in self.fusion.release(around.ecg_positions(), around.rank):
+            said += self.found(change, around)
+        return said
+
+    def passed(self, around: Surroundings) -> list[Alert]:
+        """Return the revisions that the signal's new position makes."""
+        said = []
+        for episode in self.episodes.values():
+            point_ns = episode.next_point_ns
+            while point_ns is not None and around.position_ns(episode.strip_line) >= point_ns:
+                if not episode.strip_complete and episode.strip_to_ns == point_ns:
+                    _cut(episode, around, point_ns)
+                else:
+                    episode.escalate_ns = None
+                    for entry in episode.entries:
+                        entry.priority = "medium" if entry.priority == "low" else entry.priority
+                said.append(_revision(episode, around))
+                point_ns = episode.next_point_ns
+        return said
+
+    def _signal(self, change: Change, around: Surroundings) -> list[Alert]:
+        """Mark what is present in the heart's chains as (not) analysable; it does not end."""
+        said = []
+        since_ns = change.onset_ns if change.kind == codes.UNSURE_SINCE else None
+        for episode in self.episodes.values():
+            heart = episode.chain in ("slow-heart", "fast-heart")
+            if heart and TRANSITIONS[episode.state, "signal"].action == "show":
+                episode.unanalysed_ns = since_ns
+                said.append(_revision(episode, around))
+        return said
+
+    def _silenced(self, around: Surroundings) -> list[Alert]:
+        """Complete strips with what there is: nothing more is to be waited for."""
+        said = []
+        for episode in self.episodes.values():
+            if not episode.strip_complete:
+                _cut(episode, around, episode.strip_to_ns)
+                said.append(_revision(episode, around))
+        return said
+
+    def _act(
+        self,
+        action: Action,
+        episode: Episode,
+        condition: Condition,
+        change: Change,
+        around: Surroundings,
+    ) -> None:
+        if action in ("end", "resolve"):
+            episode.end(condition.name, change.end_ns)
+            if action == "resolve":
+                episode.ended_ns, episode.unanalysed_ns = change.end_ns, None
+            return
+        if action == "join":
+            episode.count += 1
+        if action in ("join", "add"):
+            episode.entries.append(_present(condition, change))
+            del episode.entries[:-ENTRIES_MAX]
+        if change.kind == codes.EPISODE:
+            episode.end(condition.name, change.end_ns)
+        if change.kind == codes.EPISODE and episode.state == "ended":
+            episode.ended_ns = change.end_ns
+        elif episode.state == "present":
+            episode.ended_ns = None
+        episode.detected_ns = change.detected_ns
+        episode.retrospective = episode.retrospective or change.late
+        if episode.gravest.condition == condition.name:
+            episode.value, episode.limit = change.value, around.limit(condition.name)
+            episode.plan_version = around.plan_version
+        if action == "announce" or (action == "join" and episode.strip_complete):
+            _frame_strip(episode, condition, change, around)
+        if condition.grace_ns and episode.escalate_ns is None:
+            episode.escalate_ns = change.onset_ns + condition.grace_ns
+
+
+def _input(episode: Episode | None, condition: Condition, change: Change) -> Input:
+    """Name what a finding is to an episode, in the words of the table."""
+    if change.kind == codes.OFF:
+        assert episode is not None
+        holding = [entry for entry in episode.entries if entry.resolved_ns is None]
+        return "last off" if len(holding) == 1 else "off"
+    event = change.kind == codes.EPISODE
+    if episode is None or episode.state == "present":
+        return "event" if event else "on"
+    if not episode.joins(change.onset_ns):
+        return "later"
+    return "event again" if event else "again"
+
+
+def _present(condition: Condition, change: Change) -> Present:
+    return Present(condition.name, condition.priority, change.onset_ns, change.detected_ns)
+
+
+def _episode(chain: str, condition: Condition, change: Change, around: Surroundings) -> Episode:
+    return Episode(
+        id=alert_id(around.patient, condition.name, change.onset_ns),
+        chain=chain,
+        entries=[_present(condition, change)],
+        value=change.value,
+        limit=around.limit(condition.name),
+        plan_version=around.plan_version,
+        channel=around.channel(change.timeline),
+        onset_ns=change.onset_ns,
+        detected_ns=change.detected_ns,
+    )
+
+
+def _frame_strip(
+    episode: Episode, condition: Condition, change: Change, around: Surroundings
+) -> None:
+    """Choose what the strip shows, and cut what there is of it."""
+    episode.strip_line = change.timeline
+    if change.timeline < 0:  # of no channel: how the patient was before
+        episode.strip_line = around.best_wave()
+        position_ns = around.position_ns(episode.strip_line)
+        episode.strip_from_ns, episode.strip_to_ns = position_ns - KEPT_NS, position_ns
+        _cut(episode, around, position_ns)
+        return
+    episode.strip_from_ns = max(change.onset_ns - BEFORE_NS, change.detected_ns - KEPT_NS)
+    episode.strip_to_ns = max(change.onset_ns + AFTER_NS, change.detected_ns)
+    episode.strip_complete = False
+    _cut(episode, around, change.detected_ns)
+
+
+def _cut(episode: Episode, around: Surroundings, to_ns: int) -> None:
+    if episode.strip_line >= 0:
+        episode.strip = around.strip(episode.strip_line, episode.strip_from_ns, to_ns)
+    episode.strip_complete = to_ns >= episode.strip_to_ns
+
+
+def _revision(episode: Episode, around: Surroundings) -> Alert:
+    episode.revision += 1
+    return episode.alert(around.patient, around.mode)

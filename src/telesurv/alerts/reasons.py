@@ -1,0 +1,89 @@
+"""One sentence with its numbers for every condition, in English and in French."""
+
+import re
+
+from telesurv.alerts.model import Reason
+
+_TEXTS = {
+    "asystole": (
+        "No heartbeat found for {value:.1f} s of readable ECG (limit {limit:g} s).",
+        "Aucun battement détecté pendant {value:.1f} s d'ECG lisible (limite {limit:g} s).",
+    ),
+    "pause": (
+        "Pause of {value:.0f} ms between two heartbeats (limit {limit:.0f} ms).",
+        "Pause de {value:.0f} ms entre deux battements (limite {limit:.0f} ms).",
+    ),
+    "extreme-bradycardia": (
+        "Heart rate {value:.0f}/min over 5 beats in a row (limit {limit:g}/min).",
+        "Fréquence cardiaque {value:.0f}/min sur 5 battements consécutifs (limite {limit:g}/min).",
+    ),
+    "extreme-tachycardia": (
+        "Heart rate {value:.0f}/min over 17 beats in a row (limit {limit:g}/min).",
+        "Fréquence cardiaque {value:.0f}/min sur 17 battements consécutifs (limite {limit:g}/min).",
+    ),
+    "desaturation": (
+        "SpO2 down to {value:.0f} % (limit {limit:g} %).",
+        "SpO2 abaissée à {value:.0f} % (limite {limit:g} %).",
+    ),
+    "severe-desaturation": (
+        "SpO2 down to {value:.0f} %, severe (limit {limit:g} %).",
+        "SpO2 abaissée à {value:.0f} %, désaturation sévère (limite {limit:g} %).",
+    ),
+    "lead-off": (
+        "Electrode off: {channel} has been constant for {value:.0f} s.",
+        "Électrode décrochée : {channel} constant depuis {value:.0f} s.",
+    ),
+    "probe-off": (
+        "Oximeter probe off: no valid SpO2 for {value:.0f} s.",
+        "Capteur d'oxymétrie retiré : aucune SpO2 valide depuis {value:.0f} s.",
+    ),
+    "non-transmission": (
+        "Nothing received for {duration} (allowed: {allowed}).",
+        "Aucune donnée reçue depuis {duration} (délai prévu : {allowed}).",
+    ),
+    "clock-skew": (
+        "The device's clock is {duration} ahead of the time of arrival; its data are set aside.",
+        "L'horloge de l'appareil avance de {duration} sur l'heure d'arrivée ; "
+        "ses données sont mises à part.",
+    ),
+    "data-lost": (
+        "Part of what was sent was no longer kept when it was to be analysed.",
+        "Une partie des données envoyées n'était plus conservée au moment de l'analyse.",
+    ),
+}
+
+
+def duration_text(seconds: float) -> str:
+    """Return seconds as people say them, alike in both languages: `45 s`, `20 min`, `3 h 05`."""
+    whole = round(seconds)
+    if whole < 120:
+        return f"{whole} s"
+    minutes = whole // 60
+    if minutes < 120:
+        return f"{minutes} min"
+    hours = minutes // 60
+    if hours < 48:
+        return f"{hours} h {minutes % 60:02d}"
+    days = hours // 24
+    return f"{days} d {hours % 24} h"
+
+
+def reason(condition: str, value: float, limit: float, channel: str = "") -> Reason:
+    """Return the sentence of a condition.
+
+    Parameters
+    ----------
+    condition : its name
+    value, limit : the number that fired and its limit, in the condition's unit
+    channel : the channel it was found in
+    """
+    numbers: dict[str, float | str] = {"value": value, "limit": limit, "channel": channel}
+    numbers |= {"duration": duration_text(value), "allowed": duration_text(limit)}
+    english, french = _TEXTS[condition]
+    return Reason(en=english.format(**numbers), fr=_french(french.format(**numbers)))
+
+
+def _french(text: str) -> str:
+    """Write decimal commas, and days as French does."""
+    text = re.sub(r"(?<=[0-9]) d (?=[0-9])", " j ", text)
+    return re.sub(r"(?<=[0-9])\.(?=[0-9])", ",", text)

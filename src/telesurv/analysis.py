@@ -1,0 +1,211 @@
+"""One pass of the kernels over a level: accepted pieces in, findings in device time out.
+
+A *level* holds at most a few seconds of each timeline, so that the rings still hold what an
+alert has to show. Compiled calls take all rows at once; Python here is per call.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from telesurv.table import PatientTable
+from telesurv_kernels import _dtypes as codes
+from telesurv_kernels import beats, quality, rhythm, ring, spo2
+from telesurv_streams.frame import sample_time_ns
+
+PIECE_S = 2.5
+"""Seconds of a timeline that the kernels take at once."""
+
+
+@dataclass(slots=True)
+class Pieces:
+    """Accepted frames (or parts of long ones) of a level; one timeline's are in order."""
+
+    timeline: NDArray[np.int64]
+    first: NDArray[np.int64]  # samples[first:last]
+    last: NDArray[np.int64]
+    sample: NDArray[np.int64]  # index k of the first one in its timeline
+    restart: NDArray[np.int64]
+    anchor_sample: NDArray[np.int64]
+    anchor_ns: NDArray[np.int64]
+
+    def __len__(self) -> int:
+        """Return the number of pieces."""
+        return len(self.timeline)
+
+
+@dataclass(slots=True)
+class Found:
+    """Findings in device time, and to which piece and timeline each belongs."""
+
+    finding: NDArray[Any]  # FINDING[n]
+    piece: NDArray[np.int64]
+    timeline: NDArray[np.int64]
+
+
+def analyse(
+    table: PatientTable, pieces: Pieces, samples: NDArray[np.int16], mask: NDArray[np.uint8]
+) -> Found:
+    """Run the kernels over pieces; states, rings and positions of their timelines advance.
+
+    Parameters
+    ----------
+    samples, mask : int16, uint8 [n]; the mask is written where a quality kernel runs
+    """
+    link = table.timelines["link"][pieces.timeline]
+    found = [
+        _quality(table, pieces, link, samples, mask),
+        _heart(table, pieces, link, samples, mask),
+        _oxygen(table, pieces, link, samples),
+    ]
+    _remember(table, pieces, link, samples, mask)
+    return Found(
+        np.concatenate([part.finding for part in found]),
+        np.concatenate([part.piece for part in found]),
+        np.concatenate([part.timeline for part in found]),
+    )
+
+
+def _segments(pieces: Pieces, which: NDArray[np.int64], row: NDArray[np.int64]) -> NDArray[Any]:
+    segments = np.zeros(len(which), codes.SEGMENT)
+    segments["row"], segments["restart"] = row[which], pieces.restart[which]
+    segments["first"], segments["last"] = pieces.first[which], pieces.last[which]
+    return segments
+
+
+def _none() -> Found:
+    none = np.zeros(0, np.int64)
+    return Found(np.zeros(0, codes.FINDING), none, none)
+
+
+def _quality(
+    table: PatientTable,
+    pieces: Pieces,
+    link: NDArray[Any],
+    samples: NDArray[np.int16],
+    mask: NDArray[np.uint8],
+) -> Found:
+    """Write the mask of the waveforms; return electrodes that came off or are back."""
+    which = np.flatnonzero(link["wave"] >= 0)
+    if not len(which):
+        return _none()
+    pool = table.wave
+    segments = _segments(pieces, which, link["wave"])
+    total = int((segments["last"] - segments["first"]).sum())
+    raw = np.empty(quality.capacity(total, len(segments)), quality.FINDING)
+    count = quality.advance(pool["state"], pool["params"], segments, samples, mask, raw)
+    raw = raw[:count]
+    timeline = pool["owner"][raw["row"]]
+    finding = np.zeros(count, codes.FINDING)
+    for name in ("row", "segment", "kind", "condition"):
+        finding[name] = raw[name]
+    for name in ("onset", "end", "detected"):
+        finding[f"{name}_ns"] = table.device_time_ns(timeline, raw[name])
+    finding["value"] = (finding["detected_ns"] - finding["onset_ns"]) / 1e9
+    return Found(finding, which[raw["segment"]], timeline)
+
+
+def _heart(
+    table: PatientTable,
+    pieces: Pieces,
+    link: NDArray[Any],
+    samples: NDArray[np.int16],
+    mask: NDArray[np.uint8],
+) -> Found:
+    """Find beats and what their rhythm says."""
+    which = np.flatnonzero(link["ecg"] >= 0)
+    if not len(which):
+        return _none()
+    pool = table.ecg
+    segments = _segments(pieces, which, link["ecg"])
+    total = int((segments["last"] - segments["first"]).sum())
+    raw = np.empty(beats.capacity(total, len(segments)), beats.FINDING)
+    count = beats.advance(pool["beats"], pool["beats_params"], segments, samples, mask, raw)
+    raw = raw[:count]
+    timeline = pool["owner"][raw["row"]]
+    _remember_beats(table, timeline, raw)
+    events = np.empty(count, codes.EVENT)
+    for name in ("row", "segment", "kind", "flags", "value"):
+        events[name] = raw[name]
+    events["time_ns"] = table.device_time_ns(timeline, raw["sample"])
+    events["decided_ns"] = table.device_time_ns(timeline, raw["decided"])
+    marks = raw["kind"] == codes.MARK
+    rate = table.timelines["link"]["rate_hz"][timeline[marks]]
+    events["value"][marks] = np.rint(raw["value"][marks] * 1e9 / rate)
+    finding = np.empty(rhythm.capacity(0, count), codes.FINDING)
+    count = rhythm.advance(pool["rhythm"], pool["rhythm_params"], events, finding)
+    finding = finding[:count]
+    return Found(finding, which[finding["segment"]], pool["owner"][finding["row"]])
+
+
+def _remember_beats(table: PatientTable, timeline: NDArray[np.int64], raw: NDArray[Any]) -> None:
+    chosen = raw["kind"] == codes.BEAT
+    link = table.timelines["link"][timeline[chosen]]
+    found = raw[chosen]
+    for size in np.unique(link["ring_size"]):
+        if not size:
+            continue
+        of = link["ring_size"] == size
+        pool = table.rings[int(size)]
+        ring.remember_beats(
+            pool["beats"],
+            pool["beats_head"],
+            link["ring"][of],
+            found["sample"][of],
+            found["decided"][of],
+            found["flags"][of],
+        )
+
+
+def _oxygen(
+    table: PatientTable, pieces: Pieces, link: NDArray[Any], samples: NDArray[np.int16]
+) -> Found:
+    """Judge SpO2; every sample comes with its device time, single readings too."""
+    which = np.flatnonzero(link["spo2"] >= 0)
+    if not len(which):
+        return _none()
+    pool = table.spo2
+    count = pieces.last[which] - pieces.first[which]
+    last = np.cumsum(count)
+    first = last - count
+    piece = np.repeat(which, count)
+    past = np.arange(last[-1]) - np.repeat(first, count)
+    segments = _segments(pieces, which, link["spo2"])
+    segments["first"], segments["last"] = first, last
+    time_ns = sample_time_ns(
+        pieces.anchor_ns[piece],
+        pieces.sample[piece] + past - pieces.anchor_sample[piece],
+        link["rate_hz"][piece],
+    )
+    finding = np.empty(spo2.capacity(len(piece), len(segments)), codes.FINDING)
+    found = spo2.advance(
+        pool["state"],
+        pool["params"],
+        segments,
+        samples[pieces.first[piece] + past],
+        time_ns,
+        finding,
+    )
+    finding = finding[:found]
+    return Found(finding, which[finding["segment"]], pool["owner"][finding["row"]])
+
+
+def _remember(
+    table: PatientTable,
+    pieces: Pieces,
+    link: NDArray[Any],
+    samples: NDArray[np.int16],
+    mask: NDArray[np.uint8],
+) -> None:
+    """Fill the rings; the timelines' counts advance."""
+    for size in np.unique(link["ring_size"]):
+        which = np.flatnonzero(link["ring_size"] == size)
+        if not size or not len(which):
+            continue
+        pool = table.rings[int(size)]
+        segments = _segments(pieces, which, link["ring"])
+        ring.push(pool["samples"], pool["mask"], segments, pieces.sample[which], samples, mask)
+    count = pieces.sample + pieces.last - pieces.first
+    table.timelines["link"]["count"][pieces.timeline] = count

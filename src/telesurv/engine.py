@@ -1,0 +1,310 @@
+"""The engine: records of the log in, alerts and numerics out. No clock, no I/O.
+
+The same records give the same answers however they are batched: whatever an answer depends
+on lies in the records. One call takes thousands of rows; Python runs per batch, per finding
+and per timeline that does something unusual, not per sample, beat or ordinary frame.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from telesurv import intake
+from telesurv.accepted import Accepted
+from telesurv.alerts.model import Alert, Minute
+from telesurv.alerts.patient import PatientAlerts
+from telesurv.analysis import Found, analyse
+from telesurv.intake import LIVE, Bad, Batch, Clock, PlanCopy, Tick
+from telesurv.levels import levels
+from telesurv.refill import Refill
+from telesurv.reporting import Happening, Report
+from telesurv.surroundings import AHEAD_S
+from telesurv.table import Key, PatientTable
+from telesurv_kernels import _dtypes as codes
+from telesurv_kernels import silence
+from telesurv_streams.log import Record
+from telesurv_streams.order import AHEAD, BEFORE_POSITION, DUPLICATE, OVERLAP, Held, Order, Rows
+
+_IN_RECORD = 1 << 20  # places: record number times this, plus the row within it
+
+
+@dataclass(slots=True)
+class Output:
+    """What a call of `feed` found. Alerts and numerics carry their partition."""
+
+    alerts: list[tuple[int, Alert]] = field(default_factory=list)
+    numerics: list[tuple[int, Minute]] = field(default_factory=list)
+    bad: list[Bad] = field(default_factory=list)
+    duplicates: int = 0
+    rows: int = 0
+
+
+class Engine:
+    """All patients of the partitions that a worker owns."""
+
+    def __init__(self) -> None:
+        self.table = PatientTable()
+        self.order = Order()
+        self.clocks: dict[int, Clock] = {}
+        self.alerts: dict[int, PatientAlerts] = {}
+        self.routes: dict[tuple[int, str], set[int]] = {}
+        self.waiting: set[int] = set()
+        """Patients whose alerts wait for their signal to go on."""
+        self.refill = Refill(self.table)
+
+    def feed(self, records: Sequence[Record]) -> Output:
+        """Analyse records, those of each partition in the order of the log."""
+        output = Output()
+        batch = intake.read(records, self.clocks)
+        output.bad += batch.bad
+        begin = 0
+        for plan in batch.plans:
+            self._stretch(batch, begin, plan.index, output)
+            self._plan(batch, plan, output)
+            begin = plan.index + 1
+        self._stretch(batch, begin, len(records), output)
+        return output
+
+    def patient(self, key: Key, partition: int, offset: int) -> int:
+        """Return the row of a patient; the record at `offset` concerns them."""
+        known = key in self.table.keys
+        row = self.table.patient(key, partition)
+        if not known:
+            self.alerts[row] = PatientAlerts()
+            self.routes.setdefault((key.mode, key.route), set()).add(row)
+            self.table.patients["info"][row]["first_offset"] = offset
+        return row
+
+    def drop(self, partition: int) -> None:
+        """Forget the patients of a partition that is no longer ours."""
+        for row in self.table.in_partition(partition).tolist():
+            key = self.table.key_of[row]
+            for line in self.table.timelines_of[row]:
+                self.order.held.pop(line, None)
+            self.routes[key.mode, key.route].discard(row)
+            self.waiting.discard(row)
+            del self.alerts[row]
+            self.table.drop(row)
+        self.clocks.pop(partition, None)
+        self.refill.drop()
+
+    def _plan(self, batch: Batch, copy: PlanCopy, output: Output) -> None:
+        """Let a newer plan take effect; an older or equal copy is ignored."""
+        key = Key(copy.context.mode, copy.context.route, copy.plan.patient)
+        offset = int(batch.offset[copy.index])
+        row = self.patient(key, copy.context.partition, offset)
+        info = self.table.patients["info"][row]
+        if offset < info["held"] or copy.plan.version <= info["plan_version"]:
+            return
+        self.table.set_plan(row, copy.plan)
+        info["changes"] += 1
+        info["last_offset"] = offset
+        kind = silence.END if copy.plan.ended else silence.ENROL
+        event = np.array(
+            [(row, copy.index * _IN_RECORD, kind, copy.arrival_ns, copy.shift_ns)], silence.ARRIVAL
+        )
+        self._levels(None, self._silence(event), output)
+
+    def _stretch(self, batch: Batch, begin: int, end: int, output: Output) -> None:
+        """Analyse the rows of records [begin, end), between which no plan takes effect."""
+        frames = batch.frames
+        rows = np.flatnonzero((frames.record >= begin) & (frames.record < end))
+        ticks = [tick for tick in batch.ticks if begin <= tick.index < end]
+        if not len(rows) and not ticks:
+            return
+        timeline = self._timelines(batch, rows)
+        patient = self.table.timelines["link"]["patient"][timeline]
+        offset = batch.offset[frames.record[rows]]
+        info = self.table.patients["info"]
+        fresh = offset >= info["held"][patient]
+        if not fresh.all():
+            self.refill.rows(batch, rows[~fresh], timeline[~fresh])
+            rows, timeline, patient = rows[fresh], timeline[fresh], patient[fresh]
+            offset = offset[fresh]
+        output.rows += len(rows)
+        np.maximum.at(info["last_offset"], patient, offset)
+        info["changes"][patient] += 1
+        given = self._rows(batch, rows, timeline)
+        ordered = self.order.advance(
+            self.table.timelines["state"],
+            given,
+            lambda index: self._hold(batch, rows, given, index),
+            self._ticks_of_held(batch, ticks, timeline),
+        )
+        valid = np.ones(len(rows), bool)
+        ahead = []
+        for index, reason in ordered.rejected:
+            valid[index] = False
+            if reason == DUPLICATE:
+                output.duplicates += 1
+                continue
+            if reason == AHEAD:
+                ahead.append(index)
+            output.bad.append(_rejected(batch, int(rows[index]), reason))
+        events = self._arrivals(batch, rows[valid], patient[valid], ticks)
+        happenings = self._silence(events)
+        happenings += [_skew(given, index, int(patient[index])) for index in ahead]
+        accepted = Accepted(self.table, batch, rows, given, ordered)
+        self._levels(accepted, happenings, output)
+
+    def _timelines(self, batch: Batch, rows: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Return the table row of each frame's timeline; Python runs per distinct name."""
+        frames = batch.frames
+        pair = batch.context[frames.record[rows]] * len(frames.names) + frames.name[rows]
+        distinct, first, place = np.unique(pair, return_index=True, return_inverse=True)
+        # In the order of the log, so that rows of the table are given alike in every run.
+        found = np.zeros(len(distinct), np.int64)
+        for at in np.argsort(first, kind="stable").tolist():
+            context = batch.contexts[int(distinct[at]) // len(frames.names)]
+            patient, device, channel = frames.names[int(distinct[at]) % len(frames.names)]
+            offset = int(batch.offset[frames.record[rows[first[at]]]])
+            key = Key(context.mode, context.route, patient)
+            row = self.patient(key, context.partition, offset)
+            found[at] = self.table.timeline(row, device, channel)
+        timeline: NDArray[np.int64] = found[place]
+        return timeline
+
+    def _rows(self, batch: Batch, rows: NDArray[np.int64], timeline: NDArray[np.int64]) -> Rows:
+        frames, record = batch.frames, batch.frames.record[rows]
+        return Rows(
+            timeline=timeline,
+            start_ns=frames.start_ns[rows],
+            rate_hz=frames.rate_hz[rows],
+            scale=frames.scale[rows].astype(np.float64),
+            offset=frames.offset[rows].astype(np.float64),
+            sequence=frames.sequence[rows],
+            count=frames.first[rows + 1] - frames.first[rows],
+            arrival_ns=batch.arrival_ns[record],
+            ahead_ns=np.full(len(rows), int(AHEAD_S * 1e9), np.int64),
+            place=record.astype(np.int64) * _IN_RECORD + frames.row[rows],
+        )
+
+    def _hold(self, batch: Batch, rows: NDArray[np.int64], given: Rows, index: int) -> Held:
+        frames, at = batch.frames, int(rows[index])
+        return Held(
+            start_ns=int(given.start_ns[index]),
+            rate_hz=float(given.rate_hz[index]),
+            scale=float(given.scale[index]),
+            offset=float(given.offset[index]),
+            sequence=int(given.sequence[index]),
+            arrival_ns=int(given.arrival_ns[index]),
+            log_offset=int(batch.offset[frames.record[at]]),
+            log_row=int(frames.row[at]),
+            samples=frames.samples[frames.first[at] : frames.first[at + 1]].copy(),
+        )
+
+    def _ticked(self, tick: Tick) -> NDArray[np.int64]:
+        """Return the patients for whom a tick lets time pass."""
+        context = tick.context
+        if context.mode == LIVE:
+            return self.table.in_partition(context.partition, LIVE)
+        rows = self.routes.get((context.mode, context.route), set())
+        return np.array(sorted(rows), np.int64)
+
+    def _ticks_of_held(
+        self, batch: Batch, ticks: list[Tick], timeline: NDArray[np.int64]
+    ) -> dict[int, list[tuple[int, int]]]:
+        """Return the ticks that may end the waiting of each timeline's rows."""
+        if not ticks:
+            return {}
+        found: dict[int, list[tuple[int, int]]] = {}
+        lines = set(self.order.held).union(np.unique(timeline).tolist())
+        link, info = self.table.timelines["link"], self.table.patients["info"]
+        for tick in ticks:
+            passed = set(self._ticked(tick).tolist())
+            offset = int(batch.offset[tick.index])
+            for line in lines:
+                patient = int(link[line]["patient"])
+                if patient in passed and offset >= info[patient]["held"]:
+                    entry = (tick.index * _IN_RECORD, tick.arrival_ns)
+                    found.setdefault(line, []).append(entry)
+        return found
+
+    def _arrivals(
+        self,
+        batch: Batch,
+        rows: NDArray[np.int64],
+        patient: NDArray[np.int64],
+        ticks: Iterable[Tick],
+    ) -> NDArray[Any]:
+        """Return what arrived of each patient, in the order of the log."""
+        record = batch.frames.record[rows]
+        events = np.zeros(len(rows), silence.ARRIVAL)
+        events["row"], events["kind"] = patient, silence.FRAME
+        events["segment"] = record.astype(np.int64) * _IN_RECORD + batch.frames.row[rows]
+        events["arrival_ns"], events["shift_ns"] = batch.arrival_ns[record], batch.shift_ns[record]
+        parts = [events]
+        for tick in ticks:
+            passed = self._ticked(tick)
+            held = self.table.patients["info"]["held"][passed]
+            passed = passed[held <= batch.offset[tick.index]]
+            part = np.zeros(len(passed), silence.ARRIVAL)
+            part["row"], part["kind"] = passed, silence.TICK
+            part["segment"] = tick.index * _IN_RECORD
+            part["arrival_ns"], part["shift_ns"] = tick.arrival_ns, tick.shift_ns
+            parts.append(part)
+        events = np.concatenate(parts)
+        return events[np.argsort(events["segment"], kind="stable")]
+
+    def _silence(self, events: NDArray[Any]) -> list[Happening]:
+        """Judge silence; return what was found as happenings of the patients' alerts."""
+        pool = self.table.patients
+        findings = np.empty(silence.capacity(len(events)), codes.FINDING)
+        count = silence.advance(pool["silence"], pool["silence_params"], events, findings)
+        pool["info"]["changes"][findings["row"][:count]] += 1
+        return [Happening.of_silence(finding) for finding in findings[:count]]
+
+    def _levels(
+        self, accepted: Accepted | None, happenings: list[Happening], output: Output
+    ) -> None:
+        """Run kernels and alerts, level by level and piece by piece."""
+        report = Report(self.table, self.alerts, self.waiting, happenings)
+        if accepted is not None and len(accepted.place):
+            number = levels(accepted.patient, accepted.timeline, accepted.span_s, accepted.restart)
+            mask = np.zeros(len(accepted.samples), np.uint8)
+            for level in range(int(number.max()) + 1):
+                of_level = np.flatnonzero(number == level)
+                accepted.begin(of_level)
+                for pieces, frame in accepted.pieces(of_level):
+                    found = analyse(self.table, pieces, accepted.samples, mask)
+                    self._minutes(found, output)
+                    report.level(pieces, frame, accepted, found)
+        report.finish()
+        info = self.table.patients["info"]
+        output.alerts += [(int(info[row]["partition"]), alert) for row, alert in report.said]
+
+    def _minutes(self, found: Found, output: Output) -> None:
+        """Hand on the numerics of each minute."""
+        for at in np.flatnonzero(found.finding["kind"] == codes.MINUTE).tolist():
+            output.numerics.append(Report.minute(self.table, found, at))
+
+
+def _skew(given: Rows, index: int, patient: int) -> Happening:
+    """Return that an input row came from the future."""
+    arrival_ns = int(given.arrival_ns[index])
+    ahead_s = (int(given.start_ns[index]) - arrival_ns) / 1e9
+    return Happening.of_skew(int(given.place[index]), patient, arrival_ns, ahead_s)
+
+
+_WHY = {
+    BEFORE_POSITION: "the frame starts before what its timeline has reached, where a gap was: "
+    "backfill is not analysed yet",
+    OVERLAP: "the frame overlaps what its timeline has reached",
+    AHEAD: f"the frame starts over {AHEAD_S:g} s after its arrival: a clock is wrong",
+}
+
+
+def _rejected(batch: Batch, row: int, reason: str) -> Bad:
+    """Return a row that is well-formed and not analysed, for the dead letters."""
+    frames = batch.frames
+    record = int(frames.record[row])
+    return Bad(
+        int(batch.partition[record]),
+        int(batch.offset[record]),
+        int(frames.row[row]),
+        f"{reason}: {_WHY[reason]}",
+        batch.values[record],
+    )

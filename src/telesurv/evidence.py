@@ -1,0 +1,116 @@
+"""Strips: what a timeline's ring shows of a stretch of device time."""
+
+from itertools import pairwise
+
+import numpy as np
+from numpy.typing import NDArray
+
+from telesurv.alerts.episode import moment
+from telesurv.alerts.model import Strip
+from telesurv.table import PatientTable, remembered
+from telesurv_kernels import quality
+from telesurv_streams.channels import unit_of
+from telesurv_streams.frame import MISSING
+
+READING_HZ = 1.0
+"""Single readings are shown at this rate, each held until the next one or for HOLD_S."""
+
+HOLD_S = 5
+
+WHY = (
+    (quality.LEAD_OFF_BIT, "lead-off"),
+    (quality.CONSTANT, "flat"),
+    (quality.SATURATED, "saturated"),
+    (quality.NOISY, "noise"),
+    (quality.MISSING, "missing"),
+)
+"""Bits of the mask and what a strip calls them; the first that is set counts."""
+
+
+def cut(table: PatientTable, timeline: int, from_ns: int, to_ns: int) -> Strip | None:
+    """Return the strip of a timeline between two instants, as far as its ring holds it.
+
+    Nothing that was measured or decided at or after `to_ns` shows in it, so a strip cut late
+    equals one that is cut in time.
+    """
+    link = table.timelines["link"][timeline]
+    if not link["ring_size"]:
+        return None
+    row, size = int(link["ring"]), int(link["ring_size"])
+    pool = table.rings[size]
+    count = int(link["count"])
+    oldest = max(count - size, int(link["ring_from"]))
+    known = np.arange(oldest, count)
+    if not len(known):
+        return None
+    times = table.device_time_ns(np.full(len(known), timeline, np.int64), known)
+    inside = (times >= from_ns) & (times < to_ns)
+    known, times = known[inside], times[inside]
+    if not len(known):
+        return None
+    codes = pool["samples"][row, known % size]
+    mask = pool["mask"][row, known % size]
+    device, channel = table.name_of[timeline]
+    rate_hz = float(link["rate_hz"])
+    start_ns = int(times[0])
+    if rate_hz == 0:
+        rate_hz = READING_HZ
+        samples, place = _held(codes, times, to_ns), np.zeros(0, np.int64)
+        masked = np.zeros(len(samples), np.uint8)
+    else:
+        place = np.rint((times - start_ns) * rate_hz / 1e9).astype(np.int64)
+        samples = np.full(place[-1] + 1, MISSING, np.int16)
+        samples[place] = codes
+        masked = np.full(len(samples), quality.MISSING, np.uint8)
+        masked[place] = mask
+    beats = _beats(table, timeline, known, place)
+    return Strip(
+        device=device,
+        channel=channel,
+        unit=unit_of(channel),
+        start=moment(start_ns),
+        rate=rate_hz,
+        scale=float(link["scale"]),
+        offset=float(link["offset"]),
+        samples=samples.astype("<i2").tobytes(),
+        unreadable=_runs(masked),
+        beats=beats,
+    )
+
+
+def _held(codes: NDArray[np.int16], times: NDArray[np.int64], to_ns: int) -> NDArray[np.int16]:
+    """Return single readings on a grid of one a second, each held for a while."""
+    seconds = int((min(to_ns, int(times[-1]) + HOLD_S * 10**9) - times[0]) // 10**9) + 1
+    grid = times[0] + np.arange(seconds, dtype=np.int64) * 10**9
+    last = np.searchsorted(times, grid, side="right") - 1
+    fresh = grid - times[last] < HOLD_S * 10**9
+    return np.where(fresh, codes[last], MISSING).astype(np.int16)
+
+
+def _beats(
+    table: PatientTable, timeline: int, known: NDArray[np.int64], place: NDArray[np.int64]
+) -> tuple[int, ...]:
+    """Return where the beats lie in the strip that were decided before its end."""
+    link = table.timelines["link"][timeline]
+    if link["ecg"] < 0 or not len(place):
+        return ()
+    pool, row = table.rings[int(link["ring_size"])], int(link["ring"])
+    found = []
+    for beat in remembered(pool["beats"][row], int(pool["beats_head"][row])):
+        sample = int(beat["sample"])
+        if known[0] <= sample <= known[-1] and beat["decided"] <= known[-1] and not beat["unsure"]:
+            found.append(int(place[sample - known[0]]))
+    return tuple(found)
+
+
+def _runs(mask: NDArray[np.uint8]) -> tuple[tuple[int, int, str], ...]:
+    """Return the unreadable stretches of a mask, [from, to) and why."""
+    why = np.zeros(len(mask), np.int64)
+    for number, (bit, _) in reversed(list(enumerate(WHY, 1))):
+        why[(mask & bit) != 0] = number
+    edges = np.flatnonzero(np.diff(why, prepend=-1, append=-1))
+    return tuple(
+        (int(begin), int(end), WHY[why[begin] - 1][1])
+        for begin, end in pairwise(edges)
+        if why[begin]
+    )

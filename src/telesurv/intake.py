@@ -1,0 +1,193 @@
+"""Records of the log to columns: what the engine is fed. Bad ones cost only themselves."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from telesurv.alerts.model import Plan
+from telesurv.plans import BadPlan, read_plan, route_of
+from telesurv.table import MODES
+from telesurv_streams import log, wire
+from telesurv_streams.frame import ROUTE_OR_PATIENT, Frames
+
+LIVE = MODES.index("live")
+_MODE = {name.encode(): code for code, name in enumerate(MODES)}
+
+QUIET_NS = 30_000_000_000
+"""A stretch without any record that is longer than this is our silence, not the patients'."""
+
+
+class Context(NamedTuple):
+    """Whose time and table rows a record concerns."""
+
+    mode: int
+    route: str
+    partition: int
+
+
+class Tick(NamedTuple):
+    """Time passed: in a partition (live), or for a route (replay, demo)."""
+
+    index: int  # of the record
+    context: Context
+    arrival_ns: int
+    shift_ns: int
+
+
+class PlanCopy(NamedTuple):
+    """A plan that takes effect at its record."""
+
+    index: int
+    context: Context
+    arrival_ns: int
+    shift_ns: int
+    plan: Plan
+
+
+class Bad(NamedTuple):
+    """What could not be read, or is not analysed: for the dead letters."""
+
+    partition: int
+    offset: int
+    row: int  # -1: the whole record
+    reason: str
+    value: bytes | None
+
+
+@dataclass(slots=True)
+class Clock:
+    """A partition's time: the running maximum of arrival, and its own silence so far."""
+
+    arrival_ns: int = 0
+    shift_ns: int = 0
+
+    def advance(self, arrival_ns: int) -> int:
+        """Take in a record's arrival and return the time of the log at it."""
+        if arrival_ns > self.arrival_ns:
+            quiet_ns = arrival_ns - self.arrival_ns
+            if self.arrival_ns and quiet_ns > QUIET_NS:
+                self.shift_ns += quiet_ns
+            self.arrival_ns = arrival_ns
+        return self.arrival_ns
+
+
+@dataclass(slots=True)
+class Batch:
+    """Records, read: frames as columns, and what else the log said, in its order."""
+
+    contexts: list[Context]
+    context: NDArray[np.int64]  # [records], index into contexts; -1: not readable
+    partition: NDArray[np.int64]  # [records]
+    offset: NDArray[np.int64]
+    arrival_ns: NDArray[np.int64]
+    shift_ns: NDArray[np.int64]
+    frames: Frames
+    values: Sequence[bytes | None]
+    ticks: list[Tick] = field(default_factory=list)
+    plans: list[PlanCopy] = field(default_factory=list)
+    bad: list[Bad] = field(default_factory=list)
+
+
+class _Unreadable(Exception):
+    """Why a record that is no frame cannot be read."""
+
+
+def read(records: Sequence[log.Record], clocks: dict[int, Clock]) -> Batch:
+    """Read records in the order of the log; `clocks` of their partitions advance."""
+    count = len(records)
+    contexts: dict[Context, int] = {}
+    context = np.full(count, -1, np.int64)
+    arrival, shift = np.zeros(count, np.int64), np.zeros(count, np.int64)
+    partition = np.array([record.partition for record in records], np.int64)
+    offset = np.array([record.offset for record in records], np.int64)
+    batch = Batch([], context, partition, offset, arrival, shift, wire.decode([])[0], [])
+    messages: list[bytes] = []
+    which: list[int] = []
+    for index, record in enumerate(records):
+        clock = clocks.get(record.partition)
+        if clock is None:
+            clock = clocks[record.partition] = Clock()
+        now_ns = clock.advance(record.arrival_ns)
+        arrival[index], shift[index] = now_ns, clock.shift_ns
+        try:
+            mode, kind, told_ns = _headers(record)
+            if mode != LIVE:
+                arrival[index], shift[index] = told_ns, 0
+            if kind is None and (wrong := wire.check_version(record.headers)):
+                raise _Unreadable(wrong.reason)
+            found = Context(mode, _route(record), record.partition)
+            context[index] = contexts.setdefault(found, len(contexts))
+            if kind is None:
+                messages.append(record.value or b"")
+                which.append(index)
+            else:
+                _special(batch, index, kind, found, record)
+        except (_Unreadable, BadPlan) as error:
+            batch.bad.append(Bad(record.partition, record.offset, -1, str(error), record.value))
+    batch.contexts = list(contexts)
+    batch.values = [record.value for record in records]
+    frames, malformed = wire.decode(messages)
+    at = np.array(which, np.int32)
+    if len(frames):
+        frames.record = at[frames.record]
+    batch.frames = frames
+    for fault in malformed:
+        record = records[which[fault.record]]
+        batch.bad.append(
+            Bad(record.partition, record.offset, fault.row, fault.reason, record.value)
+        )
+    return batch
+
+
+def _headers(record: log.Record) -> tuple[int, bytes | None, int]:
+    """Return mode, kind and, outside of live, the arrival that the replay's reader told."""
+    mode, kind, told = LIVE, None, None
+    for name, value in record.headers:
+        if name == log.HEADER_MODE:
+            if value not in _MODE:
+                raise _Unreadable(f"header {name} is {value[:20]!r}, expected one of {MODES}")
+            mode = _MODE[value]
+        elif name == log.HEADER_KIND:
+            kind = value
+        elif name == log.HEADER_ARRIVAL:
+            told = value
+    if mode == LIVE:
+        return mode, kind, 0
+    if told is None or not told.isdigit() or len(told) > 19:
+        raise _Unreadable(
+            f"header {log.HEADER_ARRIVAL} is {told!r}, expected nanoseconds since 1970 (a replay "
+            "says when the log took a frame)"
+        )
+    return mode, kind, int(told)
+
+
+def _route(record: log.Record) -> str:
+    """Return the route of a record: its key."""
+    if record.key is None and any(name == log.HEADER_KIND for name, _ in record.headers):
+        return ""  # a tick of the partition's owner is of no route
+    try:
+        route = (record.key or b"").decode("ascii")
+    except UnicodeDecodeError:
+        route = ""
+    if not ROUTE_OR_PATIENT.fullmatch(route):
+        raise _Unreadable("key is no route: expected 1 to 64 characters of A-Z a-z 0-9 _ . : -")
+    return route
+
+
+def _special(batch: Batch, index: int, kind: bytes, context: Context, record: log.Record) -> None:
+    """Take in a record that is no frame."""
+    arrival_ns, shift_ns = int(batch.arrival_ns[index]), int(batch.shift_ns[index])
+    if kind == b"tick":
+        batch.ticks.append(Tick(index, context, arrival_ns, shift_ns))
+    elif kind == b"plan":
+        plan = read_plan(record.value or b"")
+        if route_of(plan) != context.route:
+            raise _Unreadable("plan: the record's key is not the plan's route")
+        batch.plans.append(PlanCopy(index, context, arrival_ns, shift_ns, plan))
+    else:
+        raise _Unreadable(
+            f"header {log.HEADER_KIND} is {kind[:20]!r}, expected tick or plan, or none (a frame)"
+        )

@@ -1,0 +1,199 @@
+"""From findings to alerts: each patient's records walked in the order of the log.
+
+Only patients of whom something was found, or whose alerts wait for their signal to go on, are
+walked; the positions of all others just advance.
+"""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from telesurv.accepted import Accepted
+from telesurv.alerts.episode import moment
+from telesurv.alerts.fusion import Change
+from telesurv.alerts.model import Alert, Minute, Mode
+from telesurv.alerts.patient import PatientAlerts
+from telesurv.analysis import Found, Pieces
+from telesurv.surroundings import Around
+from telesurv.table import MODES, PatientTable
+from telesurv_kernels import _dtypes as codes
+from telesurv_streams.frame import sample_time_ns
+
+_MINE = (-1, "", "")
+_RHYTHM = (
+    codes.ASYSTOLE,
+    codes.PAUSE,
+    codes.EXTREME_BRADYCARDIA,
+    codes.EXTREME_TACHYCARDIA,
+)
+_UNITS = {"heart_rate": "/min", "spo2": "%"}
+
+
+class Happening(NamedTuple):
+    """Something that concerns a patient and comes before the record at `place` is analysed."""
+
+    place: int
+    patient: int
+    change: Change
+
+    @classmethod
+    def of_silence(cls, finding: Any) -> "Happening":
+        """Return what the silence kernel found; its times are arrivals."""
+        return cls(
+            int(finding["segment"]), int(finding["row"]), change_of(finding, -1, _MINE, False)
+        )
+
+    @classmethod
+    def of_skew(cls, place: int, patient: int, arrival_ns: int, ahead_s: float) -> "Happening":
+        """Return that a frame came from the future."""
+        change = Change(
+            arrival_ns, _MINE, codes.ON, codes.CLOCK_SKEW, -1, arrival_ns, 0, ahead_s, False
+        )
+        return cls(place, patient, change)
+
+
+def change_of(finding: Any, timeline: int, rank: tuple[int, str, str], late: bool) -> Change:
+    """Return a finding as the alerts take it."""
+    return Change(
+        int(finding["detected_ns"]),
+        rank,
+        int(finding["kind"]),
+        int(finding["condition"]),
+        timeline,
+        int(finding["onset_ns"]),
+        int(finding["end_ns"]),
+        float(finding["value"]),
+        late,
+    )
+
+
+class Report:
+    """What a stretch of the log makes of the patients' alerts."""
+
+    def __init__(
+        self,
+        table: PatientTable,
+        alerts: dict[int, PatientAlerts],
+        waiting: set[int],
+        happenings: list[Happening],
+    ) -> None:
+        self._table, self._alerts, self._waiting = table, alerts, waiting
+        self._happenings: dict[int, list[Happening]] = {}
+        for happening in sorted(happenings):
+            self._happenings.setdefault(happening.patient, []).append(happening)
+        self.said: list[tuple[int, Alert]] = []
+        """Patient row and revision."""
+
+    def level(
+        self, pieces: Pieces, frame: NDArray[np.int64], accepted: Accepted, found: Found
+    ) -> None:
+        """Take in what the kernels found in the pieces of a level; their positions advance."""
+        link = self._table.timelines["link"]
+        past = pieces.sample + pieces.last - pieces.first - pieces.anchor_sample
+        end_ns = sample_time_ns(pieces.anchor_ns, past, link["rate_hz"][pieces.timeline])
+        patient = accepted.patient[frame]
+        worth = np.flatnonzero(found.finding["kind"] != codes.MINUTE)
+        special = set(patient[found.piece[worth]].tolist())
+        if self._waiting or self._happenings:
+            here = set(np.unique(patient).tolist())
+            special |= here & self._waiting
+            special |= here & self._happenings.keys()
+        if special:
+            chosen = np.isin(patient, np.fromiter(special, np.int64))
+            walks: dict[int, list[tuple[int, int, Any]]] = {row: [] for row in special}
+            for at in np.flatnonzero(chosen).tolist():
+                place = int(accepted.place[frame[at]])
+                entry = (int(pieces.timeline[at]), int(end_ns[at]), accepted, int(frame[at]))
+                walks[int(patient[at])].append((place, 1, entry))
+            for at in worth.tolist():
+                piece = int(found.piece[at])
+                line, late = int(found.timeline[at]), bool(accepted.late[frame[piece]])
+                change = change_of(found.finding[at], line, self._table.rank(line), late)
+                place = int(accepted.place[frame[piece]])
+                walks[int(patient[piece])].append((place, 2, change))
+            for row, steps in sorted(walks.items()):
+                self._walk(row, steps)
+        # In the order of the pieces, so that the last one of a timeline counts.
+        link["position_ns"][pieces.timeline] = end_ns
+
+    def finish(self) -> None:
+        """Take in what happened after the last accepted frame of each patient."""
+        for row in list(self._happenings):
+            self._walk(row, [], last=True)
+
+    def _walk(self, row: int, steps: list[tuple[int, int, Any]], last: bool = False) -> None:
+        """Go through a patient's records in order: what happened, positions, findings."""
+        alerts, around = self._alerts[row], Around(self._table, row)
+        link = self._table.timelines["link"]
+        around.positions = {
+            line: int(link[line]["position_ns"]) for line in self._table.timelines_of[row]
+        }
+        steps.sort(key=lambda step: step[:2] if step[1] < 2 else (*step[:2], step[2]))
+        until = None if last or not steps else steps[-1][0]
+        steps = _merged(self._take(row, until), steps)
+        said: list[Alert] = []
+        for place, what, step in steps:
+            if what == 0:
+                said += alerts.found(step, around)
+            elif what == 1:
+                line, end_ns, accepted, frame = step
+                around.positions[line] = end_ns
+                said += alerts.arrived(int(accepted.arrival_ns[frame]), around)
+                said += alerts.released(around)
+                said += alerts.passed(around)
+            elif link[step.timeline]["ecg"] >= 0 and (
+                step.kind in (codes.SURE, codes.UNSURE_SINCE) or step.condition in _RHYTHM
+            ):
+                alerts.fusion.add(step)
+                said += alerts.released(around)
+            else:
+                said += alerts.found(step, around)
+            del place
+        self.said += [(row, alert) for alert in said]
+        if alerts.waits:
+            self._waiting.add(row)
+        else:
+            self._waiting.discard(row)
+
+    def _take(self, row: int, until: int | None) -> list[tuple[int, int, Any]]:
+        """Return what happened up to a place, and forget it."""
+        happenings = self._happenings.get(row, [])
+        now = [h for h in happenings if until is None or h.place <= until]
+        left = happenings[len(now) :]
+        if left:
+            self._happenings[row] = left
+        else:
+            self._happenings.pop(row, None)
+        return [(h.place, 0, h.change) for h in now]
+
+    @staticmethod
+    def minute(table: PatientTable, found: Found, at: int) -> tuple[int, Minute]:
+        """Return a minute of a numeric, with its partition."""
+        row = int(table.timelines["link"]["patient"][found.timeline[at]])
+        key, finding = table.key_of[row], found.finding[at]
+        numeric = codes.NUMERICS[int(finding["condition"])]
+        minute = Minute(
+            patient=key.patient,
+            mode=_mode(key.mode),
+            minute=moment(int(finding["onset_ns"])),
+            numeric=numeric,
+            unit=_UNITS[numeric],
+            mean=round(float(finding["value"]), 2),
+            low=round(float(finding["low"]), 2),
+        )
+        return int(table.patients["info"][row]["partition"]), minute
+
+
+def _mode(code: int) -> Mode:
+    mode: Mode = MODES[code]  # type: ignore[assignment]
+    return mode
+
+
+def _merged(
+    happened: list[tuple[int, int, Any]], steps: list[tuple[int, int, Any]]
+) -> list[tuple[int, int, Any]]:
+    """Put what happened before the record of its place."""
+    result = happened + steps
+    result.sort(key=lambda step: step[:2])  # stable: the order within a place is kept
+    return result

@@ -1,0 +1,75 @@
+"""What a patient's alerts ask the table: limits, channels, positions, strips."""
+
+from telesurv import evidence
+from telesurv.alerts.model import Strip
+from telesurv.plans import in_force, interval_s
+from telesurv.table import MODES, PatientTable
+from telesurv_kernels import rhythm
+from telesurv_streams.channels import ECG
+
+
+class Around:
+    """A patient's surroundings while a level's records are walked in order."""
+
+    def __init__(self, table: PatientTable, row: int) -> None:
+        self._table, self._row = table, row
+        key = table.key_of[row]
+        self.patient, self.mode = key.patient, MODES[key.mode]
+        self.positions: dict[int, int] = {}
+        """Device time reached by each timeline at the record that is being looked at."""
+
+    @property
+    def plan_version(self) -> int:
+        """Version of the plan in force."""
+        return self._table.plan_of[self._row].version
+
+    def limit(self, condition: str) -> float:
+        """Return the limit in force for a condition, in its unit."""
+        plan = self._table.plan_of[self._row]
+        limits = in_force(plan.limits)
+        return {
+            "asystole": rhythm.ASYSTOLE_S,
+            "pause": rhythm.PAUSE_S * 1000,
+            "extreme-bradycardia": limits.heart_rate_low,
+            "extreme-tachycardia": limits.heart_rate_high,
+            "desaturation": limits.spo2_low,
+            "severe-desaturation": limits.spo2_severe,
+            "lead-off": 10.0,
+            "probe-off": 10.0,
+            "non-transmission": sum(interval_s(plan)),
+            "clock-skew": AHEAD_S,
+        }.get(condition, 0.0)
+
+    def channel(self, timeline: int) -> str:
+        """Return the channel of a timeline; "" for -1."""
+        return self._table.name_of[timeline][1] if timeline >= 0 else ""
+
+    def rank(self, timeline: int) -> tuple[int, str, str]:
+        """Return what orders the patient's timelines."""
+        return self._table.rank(timeline) if timeline >= 0 else (-1, "", "")
+
+    def position_ns(self, timeline: int) -> int:
+        """Return the device time right after the last analysed sample of a timeline."""
+        return self.positions.get(timeline, 0)
+
+    def strip(self, timeline: int, from_ns: int, to_ns: int) -> Strip | None:
+        """Return what a timeline's ring holds of a stretch of device time."""
+        return evidence.cut(self._table, timeline, from_ns, to_ns)
+
+    def best_wave(self) -> int:
+        """Return the best ECG timeline, else any waveform; -1: none."""
+        lines = self._table.timelines_of[self._row]
+        waves = [line for line in lines if self._table.timelines["link"][line]["wave"] >= 0]
+        return min(waves, key=self.rank, default=-1)
+
+    def ecg_positions(self) -> dict[int, int]:
+        """Return the positions of the ECG timelines that have begun."""
+        return {
+            line: at
+            for line, at in self.positions.items()
+            if at and self._table.name_of[line][1].startswith(ECG)
+        }
+
+
+AHEAD_S = 120.0
+"""Device time may be ahead of arrival by this much (`clock-skew`)."""
