@@ -117,6 +117,7 @@ class Views:
             mode=alert.mode,
             onset=alert.onset,
             limit=_limit(alert, numeric),
+            width_mm=trend.NARROW_MM if request.query_params.get("narrow") else trend.WIDTH_MM,
         )
         return Response(drawn, media_type="image/svg+xml")
 

@@ -23,8 +23,8 @@ LIST_MAX = 300
 """Open alerts on the page per mode; the JSON has all of them."""
 
 RESOLVED_SHOWN = 50
-OPENED_MAX = 3
-"""High-priority alerts that a fresh page shows unfolded."""
+OPENED_MAX = 1
+"""High-priority alerts that a fresh page shows unfolded: the list stays a list."""
 
 REASON_LENGTH_MAX = 600
 _LISTS = (*MODES, "resolved")
@@ -81,7 +81,8 @@ class Board:
         version = self.feed.version  # read first: what changes meanwhile is sent again
         held = self.feed.open()
         by_mode = {mode: [h for h in held if h.alert.mode == mode] for mode in MODES}
-        unfolded = [h.identity for h in held if h.alert.priority == "high"][:OPENED_MAX]
+        urgent = [h for mode in MODES for h in by_mode[mode] if h.alert.priority == "high"]
+        unfolded = [h.identity for h in urgent[:OPENED_MAX]]
         shown = {mode: by_mode[mode][:LIST_MAX] for mode in MODES}
         resolved = self.feed.resolved()
         shown["resolved"] = resolved[:RESOLVED_SHOWN]
@@ -97,7 +98,7 @@ class Board:
                 cards=self._cards(shown[name], language, known),
                 unfolded=unfolded if known < 0 else (),
                 left_out=left_out[name],
-                others=sum(len(by_mode[m]) for m in MODES if m != name),
+                shown=bool(shown[name]) or name == "resolved" or name in self._modes(),
             )
             for name in _LISTS
         }
@@ -121,21 +122,29 @@ class Board:
         status = self.feed.status(now)
         banner = self._banner(status, language)
         words = self._words(language)
-        counts: Counter[str] = Counter(h.alert.priority for h in self.feed.open())
-        total = sum(counts.values())
-        title = text.word("title", language)
-        mark = "⚠ " if banner else f"({total}) " if total else ""
+        counts: Counter[tuple[str, str]] = Counter(
+            (h.alert.mode, h.alert.priority) for h in self.feed.open()
+        )
+        modes = [m for m in MODES if m in self._modes() or any(counts[m, p] for p in PRIORITIES)]
+        by_mode = [(mode, [(p, counts[mode, p]) for p in PRIORITIES]) for mode in modes]
         return {
             "banner": _templates.get_template("banner.html").render(**words, banner=banner),
             "service": _templates.get_template("service.html").render(
                 **words, status=status, feed=self.feed, healthy=not banner
             ),
-            "counts": _templates.get_template("counts.html").render(
-                **words, counts=[(p, counts[p]) for p in PRIORITIES]
-            ),
-            "title": mark + title,
+            "counts": _templates.get_template("counts.html").render(**words, counts=by_mode),
+            "title": _title(by_mode, bool(banner), language),
             "dead": bool(banner),
         }
+
+    def _modes(self) -> set[str]:
+        """Return the modes whose section stands even when empty.
+
+        That is the live one, unless all that was ever received is a replay or a demo: then an
+        empty page must not look live.
+        """
+        seen = self.feed.modes
+        return {"live"} if "live" in seen or not seen else set(seen)
 
     def _banner(self, status: Status, language: Language) -> dict[str, Any]:
         """Return what the red banner says: headline, instant, details; empty when all is well."""
@@ -195,6 +204,17 @@ class Board:
         }
 
 
+def _title(
+    by_mode: list[tuple[str, list[tuple[str, int]]]], troubled: bool, language: Language
+) -> str:
+    """Return the title of the window: trouble, or the number of open alerts of the first mode."""
+    mode, counts = by_mode[0]
+    total = sum(count for _, count in counts)
+    mark = "" if mode == "live" else f"{text.word(f'mark_{mode}', language)} "
+    number = "⚠ " if troubled else f"({total}) " if total else ""
+    return number + mark + text.word("title", language)
+
+
 def _element_id(held: Held) -> str:
     return f"a-{held.alert.mode}-{held.alert.id}"
 
@@ -203,8 +223,8 @@ def _rule(rule: Rule, language: Language) -> str:
     """Return the rule that fired, its limit, and the plan that set it."""
     parts = [f"{rule.name[:80]}, {text.word('version', language)} {rule.version}"]
     if rule.limit is not None:
-        limit = f"{text.number(rule.limit, language)} {text.unit_name(rule.unit, language)}"
-        parts.append(f"{text.word('limit', language)} {limit}".strip())
+        limit = text.quantity(rule.limit, rule.unit, language)
+        parts.append(f"{text.word('limit', language)} {limit}")
     if rule.plan_version:
         parts.append(f"{text.word('plan_version', language)} {rule.plan_version}")
     else:

@@ -75,6 +75,7 @@ class Feed:
         self._trends = Trends()
         self._liveness = Liveness(partitions)
         self.version = 0  # rises whenever an alert or a trend changes
+        self.modes: frozenset[str] = frozenset()  # of all alerts and minutes that were read
         self.malformed = 0
         self.malformed_last = ""  # what and where
         self.caught_up = True  # the follower of a log clears it until it has read all there is
@@ -117,6 +118,7 @@ class Feed:
     def _keep(self, alert: Alert, arrival_ns: int) -> None:
         """Keep the highest revision; of equal ones the earliest emitted."""
         identity = (alert.mode, alert.id)
+        self.modes |= {alert.mode}
         known = self._held.get(identity)
         first = alert.emitted
         if known is not None:
@@ -171,6 +173,7 @@ class Feed:
         arrival = datetime.fromtimestamp(record.arrival_ns / 1e9, UTC)
         if minute.mode == "live" and minute.minute > arrival + AHEAD_MAX:
             raise ValueError(f"minute {minute.minute} is ahead of its arrival {arrival}")
+        self.modes |= {minute.mode}
         if minute.numeric in NUMERICS and self._trends.apply(minute, self.version + 1):
             self.version += 1
 

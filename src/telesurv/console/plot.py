@@ -90,14 +90,15 @@ def time_grid(axes: Axes, zone: tzinfo, labels_max: int = 8) -> str:
 
 
 def limit_line(axes: Axes, limit: float | None, text: str) -> str:
-    """Return the limit as a dashed line with its text; nothing where it is outside."""
+    """Return the limit as a dashed line with its value; nothing where it is outside."""
     if limit is None or not axes.low <= limit <= axes.high:
         return ""
     y = axes.level(limit)
     drawn = line(
         axes.x, y, axes.x + axes.width, y, ONSET, ' stroke-width="0.3" stroke-dasharray="2 1.2"'
     )
-    return drawn + haloed(axes.x + axes.width - 1, y - 0.9, text, fill=ONSET, anchor="end")
+    above = y - 0.9 if y > axes.y + 4 else y + 3.2
+    return drawn + haloed(axes.x + 1, above, f"{text} {limit:g}", fill=ONSET)
 
 
 def instant_line(axes: Axes, instant: datetime | None, text: str, colour: str = ONSET) -> str:

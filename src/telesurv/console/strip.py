@@ -216,8 +216,7 @@ def _readings(
         if width_mm > 12:
             text = why(reason, language)
             body.append(haloed(from_mm + width_mm / 2, 12, text, fill="#333", anchor="middle"))
-    limit = f"{word('limit', language)} {number(marks.limit, language)}" if marks.limit else ""
-    body.append(plot.limit_line(axes, marks.limit, limit))
+    body.append(plot.limit_line(axes, marks.limit, word("limit", language)))
     body.append(plot.instant_line(axes, marks.detected, word("mark_detected", language), "#475064"))
     body.append(plot.instant_line(axes, marks.onset, word("mark_onset", language)))
     body.append(plot.frame(axes))

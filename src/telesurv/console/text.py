@@ -53,7 +53,7 @@ CONDITIONS: dict[str, tuple[str, str]] = {
     "activity-decline": ("Decline of activity", "Baisse d’activité"),
     # technical
     "non-transmission": ("No transmission", "Absence de transmission"),
-    "lead-off": ("Electrode off", "Électrode décollée"),
+    "lead-off": ("Electrode off", "Électrode décrochée"),
     "probe-off": ("Oximeter probe off", "Capteur d’oxymétrie retiré"),
     "unreadable": ("Unreadable signal", "Signal illisible"),
     "clock-skew": ("Device clock is wrong", "Horloge de l’appareil déréglée"),
@@ -184,7 +184,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "missing": ("no data", "pas de données"),
     "constant": ("flat", "constant"),
     "saturated": ("saturated", "saturé"),
-    "lead-off": ("lead off", "électrode décollée"),
+    "lead-off": ("lead off", "électrode décrochée"),
     "probe-off": ("probe off", "capteur retiré"),
     "noisy": ("noise", "bruit"),
     "not_to_scale": ("height not to scale", "amplitude sans échelle"),
@@ -243,6 +243,12 @@ def number(value: float, language: Language, digits: int = 4) -> str:
     """Return a number with `digits` significant digits and the language's decimal sign."""
     written = f"{value:.{digits}g}"
     return written.replace(".", ",") if language == "fr" else written
+
+
+def quantity(value: float, unit: str, language: Language) -> str:
+    """Return a value with its unit, which a line break never parts."""
+    name = unit_name(unit, language)
+    return number(value, language) + ("" if not name or name[0] == "/" else "\u00a0") + name
 
 
 def date(instant: datetime, language: Language, zone: tzinfo) -> str:

@@ -10,7 +10,7 @@ from telesurv.console.paper import GREY, document, haloed, label, runs, trace, w
 from telesurv.console.series import MINUTES, Series
 from telesurv.console.text import date, number, unit_name, word
 
-WIDTH_MM, HEIGHT_MM = 145.0, 42.0
+WIDTH_MM, NARROW_MM, HEIGHT_MM = 145.0, 88.0, 42.0
 _SCALES = {"heart_rate": (40.0, 140.0), "spo2": (80.0, 100.0)}
 _COLOURS = {"heart_rate": "#0b4fb3", "spo2": "#0f766e"}
 _SHORTEST_MIN = 30  # a trend of three minutes is not stretched over the whole width
@@ -25,6 +25,7 @@ def draw(
     mode: str = "live",
     onset: datetime | None = None,
     limit: float | None = None,
+    width_mm: float = WIDTH_MM,
 ) -> str:
     """Return a trend as an SVG document.
 
@@ -36,24 +37,25 @@ def draw(
     mode : a trend that is not `live` says so across its whole width
     onset : instant to be marked, where it lies inside
     limit : line to be drawn, in the numeric's unit
+    width_mm : of the drawing
     """
     unit = unit_name(series.unit, language) if series else ""
     name = word(numeric, language)
     if series is None or not series.minute.size:
-        empty = label(WIDTH_MM / 2, HEIGHT_MM / 2, word("no_value", language), anchor="middle")
-        return document(WIDTH_MM, HEIGHT_MM, name, [_heading(name, unit, ""), empty])
+        empty = label(width_mm / 2, HEIGHT_MM / 2, word("no_value", language), anchor="middle")
+        return document(width_mm, HEIGHT_MM, name, [_heading(name, unit, "", width_mm), empty])
     first, newest = int(series.minute[0]), int(series.minute[-1])
     start = max(min(first, newest - _SHORTEST_MIN), newest - MINUTES + 1)
     mean, low_of = series.mean.astype(np.float64), series.low.astype(np.float64)
     low, high = plot.span(np.concatenate((mean, low_of)), *_SCALES[numeric])
-    axes = plot.Axes(10, 7, WIDTH_MM - 13, HEIGHT_MM - 13, start * 60.0, newest * 60.0, low, high)
+    axes = plot.Axes(10, 7, width_mm - 13, HEIGHT_MM - 13, start * 60.0, newest * 60.0, low, high)
     last = f"{number(float(mean[-1]), language, 3)} {unit}".strip()
     when = date(datetime.fromtimestamp(newest * 60, UTC), language, zone).rpartition(":")[0]
     body = [
-        _heading(name, unit, f"{last} ({when})"),
+        _heading(name, unit, f"{last} ({when})", width_mm),
         plot.value_grid(axes),
-        plot.time_grid(axes, zone),
-        plot.limit_line(axes, limit, f"{word('limit', language)} {limit:g}" if limit else ""),
+        plot.time_grid(axes, zone, labels_max=int(width_mm / 17)),
+        plot.limit_line(axes, limit, word("limit", language)),
         plot.instant_line(axes, onset, word("mark_onset", language)),
         _lines(series, axes, _COLOURS[numeric]),
         plot.frame(axes),
@@ -62,12 +64,12 @@ def draw(
         mark = word(f"mark_{mode}", language)
         body.append(watermark(axes.x + axes.width / 2, axes.y + axes.height / 2 + 3, mark, 7))
     title = f"{name}: {last} ({when}); {word('mean_and_low', language)}"
-    return document(WIDTH_MM, HEIGHT_MM, title, body)
+    return document(width_mm, HEIGHT_MM, title, body)
 
 
-def _heading(name: str, unit: str, last: str) -> str:
+def _heading(name: str, unit: str, last: str, width_mm: float) -> str:
     parts = haloed(1, 4, f"{name} ({unit})" if unit and unit not in name else name, fill="#111418")
-    return parts + label(WIDTH_MM - 3, 4, last, anchor="end", size=3.0, fill=GREY)
+    return parts + label(width_mm - 3, 4, last, anchor="end", size=3.0, fill=GREY)
 
 
 def _lines(series: Series, axes: plot.Axes, colour: str) -> str:

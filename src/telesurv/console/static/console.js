@@ -2,7 +2,7 @@
 "use strict";
 
 const SILENCE_MS = 15000; // the server says something every 5 s; later than this it is lost
-const OPENED_MAX = 3;
+const OPENED_MAX = 1;
 const lang = document.documentElement.lang;
 const body = document.body;
 const $ = (id) => document.getElementById(id);
@@ -72,7 +72,7 @@ function takeList(name, html) {
   const cards = [...wanted.children];
   cards.forEach((card, place) => placeCard(list, card, place, name));
   while (list.children.length > cards.length) list.lastElementChild.remove();
-  for (const key of ["empty", "others"]) list.dataset[key] = wanted.dataset[key];
+  list.dataset.shown = wanted.dataset.shown;
   // Heading and notes around the list.
   section.querySelector("h2").replaceWith(fresh.content.querySelector("h2"));
   section.querySelectorAll(":scope > p").forEach((p) => p.remove());
@@ -120,10 +120,10 @@ function announce(card) {
 function takeTrend(patient, version) {
   for (const image of document.querySelectorAll("img.trend")) {
     if (image.dataset.trend !== patient) continue;
-    const url = new URL(image.src);
-    if (url.searchParams.get("v") === String(version)) continue;
-    url.searchParams.set("v", version);
-    image.src = url.href;
+    const narrow = image.previousElementSibling;
+    if (new URL(image.src).searchParams.get("v") === String(version)) continue;
+    narrow.srcset = narrow.srcset.replace(/v=[0-9]+/, `v=${version}`);
+    image.src = image.src.replace(/v=[0-9]+/, `v=${version}`);
   }
 }
 
