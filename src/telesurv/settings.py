@@ -185,8 +185,14 @@ class Settings:
     ] = 0.2
     console_host: Annotated[str, HOST, "Where the console listens."] = "127.0.0.1"
     console_port: Annotated[int, _number(0, 65_535), "And on which port; 0: a free one."] = 8600
+    console_hosts: Annotated[
+        str, TEXT, "Further names that it answers to, with commas between."
+    ] = ""
+    timezone: Annotated[
+        str, TEXT, "Of the times it shows, such as Europe/Paris; none: this machine's."
+    ] = ""
     language: Annotated[
-        str, _choice("en", "fr"), "Language of the console, unless its reader chooses."
+        str, _choice("en", "fr"), "Language in which `demo` opens it; its reader may choose."
     ] = "en"
     log_level: Annotated[
         str, _choice("debug", "info", "warning", "error"), "Lines below this are not written."

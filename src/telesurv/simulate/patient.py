@@ -75,7 +75,7 @@ class Patient:
         mode: str = "live",
     ) -> None:
         self.name, self.script, self.epoch_ns = name, script or Script(), epoch_ns
-        self.channels, self.device, self.mode = channels, device, mode
+        self.channels, self.device, self.mode, self.seed = channels, device, mode, seed
         rng = np.random.default_rng([seed, 0])
         self.rate_per_min = float(rng.uniform(58, 88))
         self._rhythm = Rhythm(self.script, seed, self.rate_per_min)
