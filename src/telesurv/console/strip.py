@@ -28,6 +28,9 @@ WIDTH_MM = LEFT_MM + ROW_S * MM_PER_S + RIGHT_MM
 STRETCHES_MAX = 500
 """Unreadable stretches drawn at most."""
 
+VALUE_MAX = 1e9
+"""A value or a limit beyond it cannot be meant, and counts as missing."""
+
 RATE_HZ_MIN, RATE_HZ_MAX = 1e-4, 20_000.0
 _WAVE_HZ_MIN = 10.0  # below it a signal is a row of readings, plotted as such
 _MILLIVOLTS = {"mV": 1.0, "uV": 1e-3, "V": 1e3}
@@ -85,7 +88,7 @@ def _signal(strip: Strip) -> Signal:
     seconds_max = ROWS_MAX * ROW_S if strip.rate >= _WAVE_HZ_MIN else 86_400.0
     codes = codes[: max(1, int(seconds_max * strip.rate))]
     value = codes.astype(np.float64) * strip.scale + strip.offset
-    missing = (codes == MISSING) | ~np.isfinite(value) | (np.abs(value) > 1e12)
+    missing = (codes == MISSING) | ~np.isfinite(value) | (np.abs(value) > VALUE_MAX)
     value[missing] = np.nan
     unreadable = np.zeros(codes.size, np.bool_)
     stretches = []
@@ -183,8 +186,9 @@ def _readings(
 ) -> str:
     """Draw readings (SpO2, rates) as steps over time, with their unit and limit."""
     low, high = _PERCENT_SCALE if strip.unit == "%" else (np.inf, -np.inf)
-    if marks.limit is not None and np.isfinite(marks.limit):
-        low, high = min(low, marks.limit - 2), max(high, marks.limit + 2)
+    limit = marks.limit
+    if limit is not None and abs(limit) <= VALUE_MAX:
+        low, high = min(low, limit - 2), max(high, limit + 2)
     known = signal.value[~signal.missing]
     if not known.size and low > high:
         return _refusal(title, word("missing", language), language)
