@@ -1,6 +1,7 @@
 """Accepted frames of a batch as columns, and the pieces of a level for the kernels."""
 
 from collections.abc import Iterator
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +12,8 @@ from telesurv.table import PatientTable
 from telesurv_kernels import ring
 from telesurv_streams.frame import sample_time_ns
 from telesurv_streams.order import Ordered, Rows
+
+Number = TypeVar("Number", np.int64, np.float64)
 
 LATE_NS = 60_000_000_000
 """A frame that ended this long before its arrival makes what it decides retrospective."""
@@ -34,12 +37,13 @@ class Accepted:
         frame = rows[given_row] if len(rows) else np.zeros(len(fresh), np.int64)
         late_row = np.where(fresh, 0, -1 - ordered.row)
 
-        def column(
-            of_batch: NDArray[np.generic], of_held: list[float | int]
-        ) -> NDArray[np.generic]:
+        def column(of_batch: NDArray[Number], of_held: list[Any]) -> NDArray[Number]:
             mine = of_batch[given_row] if len(of_batch) else np.zeros(len(fresh), of_batch.dtype)
-            held = np.array(of_held, of_batch.dtype) if of_held else np.zeros(1, of_batch.dtype)
-            return np.where(fresh, mine, held[late_row] if len(late_row) else held[:0])
+            if not of_held:
+                return mine
+            held = np.array(of_held, of_batch.dtype)
+            chosen: NDArray[Number] = np.where(fresh, mine, held[late_row])
+            return chosen
 
         lengths = np.array([len(held.samples) for held in released], np.int64)
         ends = len(frames.samples) + np.cumsum(lengths)

@@ -62,9 +62,9 @@ class Engine:
         output.bad += batch.bad
         begin = 0
         for plan in batch.plans:
-            self._stretch(batch, begin, plan.index, output)
+            self._stretch(batch, begin, plan.record, output)
             self._plan(batch, plan, output)
-            begin = plan.index + 1
+            begin = plan.record + 1
         self._stretch(batch, begin, len(records), output)
         return output
 
@@ -94,7 +94,7 @@ class Engine:
     def _plan(self, batch: Batch, copy: PlanCopy, output: Output) -> None:
         """Let a newer plan take effect; an older or equal copy is ignored."""
         key = Key(copy.context.mode, copy.context.route, copy.plan.patient)
-        offset = int(batch.offset[copy.index])
+        offset = int(batch.offset[copy.record])
         row = self.patient(key, copy.context.partition, offset)
         info = self.table.patients["info"][row]
         if offset < info["held"] or copy.plan.version <= info["plan_version"]:
@@ -104,7 +104,7 @@ class Engine:
         info["last_offset"] = offset
         kind = silence.END if copy.plan.ended else silence.ENROL
         event = np.array(
-            [(row, copy.index * _IN_RECORD, kind, copy.arrival_ns, copy.shift_ns)], silence.ARRIVAL
+            [(row, copy.record * _IN_RECORD, kind, copy.arrival_ns, copy.shift_ns)], silence.ARRIVAL
         )
         self._levels(None, self._silence(event), output)
 
@@ -112,7 +112,7 @@ class Engine:
         """Analyse the rows of records [begin, end), between which no plan takes effect."""
         frames = batch.frames
         rows = np.flatnonzero((frames.record >= begin) & (frames.record < end))
-        ticks = [tick for tick in batch.ticks if begin <= tick.index < end]
+        ticks = [tick for tick in batch.ticks if begin <= tick.record < end]
         if not len(rows) and not ticks:
             return
         timeline = self._timelines(batch, rows)
@@ -215,11 +215,11 @@ class Engine:
         link, info = self.table.timelines["link"], self.table.patients["info"]
         for tick in ticks:
             passed = set(self._ticked(tick).tolist())
-            offset = int(batch.offset[tick.index])
+            offset = int(batch.offset[tick.record])
             for line in lines:
                 patient = int(link[line]["patient"])
                 if patient in passed and offset >= info[patient]["held"]:
-                    entry = (tick.index * _IN_RECORD, tick.arrival_ns)
+                    entry = (tick.record * _IN_RECORD, tick.arrival_ns)
                     found.setdefault(line, []).append(entry)
         return found
 
@@ -240,10 +240,10 @@ class Engine:
         for tick in ticks:
             passed = self._ticked(tick)
             held = self.table.patients["info"]["held"][passed]
-            passed = passed[held <= batch.offset[tick.index]]
+            passed = passed[held <= batch.offset[tick.record]]
             part = np.zeros(len(passed), silence.ARRIVAL)
             part["row"], part["kind"] = passed, silence.TICK
-            part["segment"] = tick.index * _IN_RECORD
+            part["segment"] = tick.record * _IN_RECORD
             part["arrival_ns"], part["shift_ns"] = tick.arrival_ns, tick.shift_ns
             parts.append(part)
         events = np.concatenate(parts)

@@ -31,7 +31,7 @@ class Context(NamedTuple):
 class Tick(NamedTuple):
     """Time passed: in a partition (live), or for a route (replay, demo)."""
 
-    index: int  # of the record
+    record: int  # its index in the batch
     context: Context
     arrival_ns: int
     shift_ns: int
@@ -40,7 +40,7 @@ class Tick(NamedTuple):
 class PlanCopy(NamedTuple):
     """A plan that takes effect at its record."""
 
-    index: int
+    record: int
     context: Context
     arrival_ns: int
     shift_ns: int

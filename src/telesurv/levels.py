@@ -54,4 +54,5 @@ def _running(key: NDArray[np.int64], value: NDArray[np.float64]) -> NDArray[np.f
     total = np.cumsum(value)
     head = np.concatenate(([True], key[1:] != key[:-1]))
     before = (total - value)[head]
-    return total - before[np.cumsum(head) - 1]
+    result: NDArray[np.float64] = total - before[np.cumsum(head) - 1]
+    return result

@@ -38,6 +38,11 @@ PATIENT = np.dtype(
         ("changes", np.int64),  # rises with whatever a checkpoint has to keep
         ("last_offset", np.int64),  # of the newest record that concerned the patient
         ("first_offset", np.int64),  # of the first one since the patient is in this table
+        # What the log durably holds of the patient, kept by `checkpoint`:
+        ("saved_held", np.int64),  # the snapshot's held; -1: none yet
+        ("saved_changes", np.int64),  # the value of changes in it
+        ("saved_evidence", np.int64),  # first offset that its rings need; -1: it has them
+        ("saved_s", np.float64),  # when it was made, by the worker's clock
     ]
 )
 
@@ -112,7 +117,8 @@ class PatientTable:
         row = self.patients.take()
         info = self.patients["info"]
         info[row]["used"], info[row]["mode"], info[row]["partition"] = 1, key.mode, partition
-        info[row]["last_offset"] = info[row]["first_offset"] = -1
+        for name in ("last_offset", "first_offset", "saved_held", "saved_evidence"):
+            info[row][name] = -1
         self.keys[key], self.key_of[row], self.timelines_of[row] = row, key, []
         self.set_plan(row, DEFAULT_PLAN)
         return row
@@ -243,7 +249,6 @@ class PatientTable:
         return sum(pool.nbytes for pool in (*pools, *self.rings.values()))
 
 
-def remembered(row: Any, head: int) -> list[Any]:
+def remembered(row: NDArray[Any], head: int) -> NDArray[Any]:
     """Return the entries of a small ring of structs, oldest first."""
-    size = len(row)
-    return [row[at % size] for at in range(max(0, head - size), head)]
+    return row[np.arange(max(0, head - len(row)), head) % len(row)]

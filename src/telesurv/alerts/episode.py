@@ -2,7 +2,7 @@
 
 import uuid
 from datetime import UTC, datetime, timedelta
-from typing import Literal, cast
+from typing import cast
 
 import msgspec
 
@@ -27,13 +27,16 @@ def alert_id(patient: str, condition: str, onset_ns: int) -> str:
     return str(uuid.uuid5(NAMESPACE, f"{patient}/{condition}/{onset_ns}"))
 
 
-class Present(msgspec.Struct):
+class Present(msgspec.Struct, kw_only=True):
     """A condition that the episode went through."""
 
     condition: str
     priority: Priority
     onset_ns: int
     detected_ns: int
+    value: float  # the number that fired
+    limit: float
+    plan_version: int
     resolved_ns: int | None = None
 
 
@@ -46,12 +49,8 @@ class Episode(msgspec.Struct, kw_only=True):
     revision: int = 0
     count: int = 1
     entries: list[Present]
-    value: float
-    limit: float
-    plan_version: int
     channel: str = ""  # it was found in
     onset_ns: int
-    detected_ns: int
     ended_ns: int | None = None
     retrospective: bool = False
     unanalysed_ns: int | None = None
@@ -61,12 +60,13 @@ class Episode(msgspec.Struct, kw_only=True):
     strip_to_ns: int = 0  # when position passes this, the strip is complete
     strip_complete: bool = False
     strip: Strip | None = None
+    first_strip: Strip | None = None  # of the beginning, when `strip` shows what came later
 
     @property
     def gravest(self) -> Present:
         """The gravest condition that is present; of an ended episode, that it ever had."""
         among = [entry for entry in self.entries if entry.resolved_ns is None] or self.entries
-        return max(among, key=lambda e: (CONDITIONS[e.condition].rank, e.detected_ns))
+        return max(among, key=lambda e: (CONDITIONS[e.condition].rank, e.onset_ns))
 
     @property
     def next_point_ns(self) -> int | None:
@@ -112,15 +112,15 @@ class Episode(msgspec.Struct, kw_only=True):
             detected=moment(entry.detected_ns),
             resolved=None if resolved is None else moment(resolved),
             count=self.count,
-            reason=reason(entry.condition, self.value, self.limit, self.channel),
-            evidence=() if self.strip is None else (self.strip,),
+            reason=reason(entry.condition, entry.value, entry.limit, self.channel),
+            evidence=tuple(s for s in (self.first_strip, self.strip) if s is not None),
             evidence_complete=self.strip_complete,
             rule=Rule(
                 name=entry.condition,
                 version=known.version,
-                limit=self.limit,
+                limit=entry.limit,
                 unit=known.unit,
-                plan_version=self.plan_version,
+                plan_version=entry.plan_version,
             ),
         )
 
@@ -134,6 +134,3 @@ def _entry(entry: Present) -> Entry:
         detected=moment(entry.detected_ns),
         resolved=resolved,
     )
-
-
-Cause = Literal["on", "event"]

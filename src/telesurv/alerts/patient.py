@@ -29,9 +29,20 @@ ENTRIES_MAX = 16
 class Surroundings(Protocol):
     """What an alert needs to know of the patient beside the finding itself."""
 
-    patient: str
-    mode: str
-    plan_version: int
+    @property
+    def patient(self) -> str:
+        """Pseudonym."""
+        ...
+
+    @property
+    def mode(self) -> str:
+        """Mode: live, replay or demo."""
+        ...
+
+    @property
+    def plan_version(self) -> int:
+        """Version of the plan in force."""
+        ...
 
     def limit(self, condition: str) -> float:
         """Return the limit in force for a condition, in its unit."""
@@ -179,7 +190,7 @@ class PatientAlerts:
         if action == "join":
             episode.count += 1
         if action in ("join", "add"):
-            episode.entries.append(_present(condition, change))
+            episode.entries.append(_present(condition, change, around))
             del episode.entries[:-ENTRIES_MAX]
         if change.kind == codes.EPISODE:
             episode.end(condition.name, change.end_ns)
@@ -187,12 +198,9 @@ class PatientAlerts:
             episode.ended_ns = change.end_ns
         elif episode.state == "present":
             episode.ended_ns = None
-        episode.detected_ns = change.detected_ns
         episode.retrospective = episode.retrospective or change.late
-        if episode.gravest.condition == condition.name:
-            episode.value, episode.limit = change.value, around.limit(condition.name)
-            episode.plan_version = around.plan_version
-        if action == "announce" or (action == "join" and episode.strip_complete):
+        rises = action in ("add", "join") and episode.gravest.condition == condition.name
+        if action == "announce" or (rises and episode.strip_complete):
             _frame_strip(episode, condition, change, around)
         if condition.grace_ns and episode.escalate_ns is None:
             episode.escalate_ns = change.onset_ns + condition.grace_ns
@@ -212,21 +220,25 @@ def _input(episode: Episode | None, condition: Condition, change: Change) -> Inp
     return "event again" if event else "again"
 
 
-def _present(condition: Condition, change: Change) -> Present:
-    return Present(condition.name, condition.priority, change.onset_ns, change.detected_ns)
+def _present(condition: Condition, change: Change, around: Surroundings) -> Present:
+    return Present(
+        condition=condition.name,
+        priority=condition.priority,
+        onset_ns=change.onset_ns,
+        detected_ns=change.detected_ns,
+        value=change.value,
+        limit=around.limit(condition.name),
+        plan_version=around.plan_version,
+    )
 
 
 def _episode(chain: str, condition: Condition, change: Change, around: Surroundings) -> Episode:
     return Episode(
         id=alert_id(around.patient, condition.name, change.onset_ns),
         chain=chain,
-        entries=[_present(condition, change)],
-        value=change.value,
-        limit=around.limit(condition.name),
-        plan_version=around.plan_version,
+        entries=[_present(condition, change, around)],
         channel=around.channel(change.timeline),
         onset_ns=change.onset_ns,
-        detected_ns=change.detected_ns,
     )
 
 
@@ -234,6 +246,8 @@ def _frame_strip(
     episode: Episode, condition: Condition, change: Change, around: Surroundings
 ) -> None:
     """Choose what the strip shows, and cut what there is of it."""
+    if episode.strip is not None and episode.first_strip is None:
+        episode.first_strip = episode.strip
     episode.strip_line = change.timeline
     if change.timeline < 0:  # of no channel: how the patient was before
         episode.strip_line = around.best_wave()
