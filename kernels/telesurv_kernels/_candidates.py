@@ -15,6 +15,7 @@ from telesurv_kernels._jit import kernel
 RIVAL_RR = 0.4  # ... if also within this share of the usual RR
 RIVAL_ALIKE = 0.9  # weaker to stronger
 KNOWN_BEATS = 4
+CONFIRM_MARKS = 2  # a hill is a candidate after less than this, 0.3 s
 LAG_MARKS = 3  # a candidate waits for so many distances between MARKs at most
 STRONG = 0.45  # of the way from noise to the usual beat
 WEAK = 0.2
@@ -280,11 +281,14 @@ def judge(
         else:
             _reject(s)
             _drop_first(s)
-    s["due"] = ALWAYS
-    if s["pending"] > 0:
-        peak = s["pending_sample"][0]
-        settled = peak + p["settle"]
-        s["due"] = settled if sample < settled else peak + LAG_MARKS * p["quarter"]
+    due = ALWAYS
+    for slot in range(s["pending"]):
+        settled = s["pending_sample"][slot] + p["settle"]
+        if settled > sample:
+            due = min(due, settled)
+        elif slot == 0:
+            due = min(due, s["pending_sample"][0] + LAG_MARKS * p["quarter"])
+    s["due"] = due
     return found
 
 
@@ -301,7 +305,10 @@ def mark(
         _relearn(s, sample)
     if s["learnt"] == 0 and sample < s["learn_end"]:
         return found
-    decided = quarters - LAG_MARKS
+    # What waits is not decided, nor what may still become a candidate.
+    decided = quarters - CONFIRM_MARKS
+    if s["pending"] > 0:
+        decided = min(decided, s["pending_sample"][0] // p["quarter"])
     if decided <= s["marked"]:
         return found
     readable = 0

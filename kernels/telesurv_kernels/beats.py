@@ -31,8 +31,8 @@ usual beat, if it has an eighth of the old strength: an electrode may have moved
 **Findings.** BEAT: R-peak at `sample`, value its height in mV against the mean of its
 surroundings (negative where it points down), UNSURE where the mask says unreadable. MARK,
 each quarter of a second of the row's own count of samples: all beats before `sample` are
-known; value is the number of readable samples since the last MARK or GAP. It lags by three
-quarters of a second, while learning by up to 2.75 s. GAP: signal begins at `sample`, after a
+known; value is the number of readable samples since the last MARK or GAP. It lags by half a
+second, by three quarters where a weak candidate waits, and by 2.75 s at most while learning. GAP: signal begins at `sample`, after a
 restart or after 1 s of missing or masked constant signal; what was still undecided before
 it is dropped. Beats come in the order of their peaks.
 
@@ -332,7 +332,7 @@ def advance(
                     top_sample = count
                 elif 2 * power < top or count - top_sample >= hill:
                     consider(s, p, top, top_sample, count)
-                    due = min(due, count)
+                    due = count
                     rising = 0
                     top = power
             elif power < top:

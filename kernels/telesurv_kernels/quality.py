@@ -18,7 +18,7 @@ so the first 2 s of a constant stretch read as readable.
   quietest 2 s (measured), and must pass. A band, not equality: an open 12-bit input
   toggles between two or three codes.
 - **Saturated.** A converter at its rail repeats one code, the extreme of all it ever gave.
-  A run of 100 ms on the extreme code counts when the signal's range is at least 3 mV (an
+  A run of 100 ms (0.4 s in slower signals) on the extreme code counts when the signal's range is at least 3 mV (an
   R-peak's summit is shorter, and a calm baseline has no such range), or when the code is
   within 8 of the ends of int16. Source: convention.
 - **Lead off** (`CONDITIONS`): constant for 10 s; over when signal was back for 5 s.
@@ -50,7 +50,8 @@ BACK_S = 5.0  # signal for this long ends it
 CONSTANT_CODES = 2  # width of the constant band in codes
 CONSTANT_MV_MIN = 0.005  # ... at least, where codes are finer
 CONSTANT_MV_MAX = 0.010  # ... at most, where codes are coarser
-RAIL_S = 0.1  # a run of this length on the extreme code is saturation
+RAIL_S = 0.1  # a run of this length on the extreme code of an ECG is saturation
+RAIL_SLOW_S = 0.4  # ... of a slower signal, whose summits are broader
 RAIL_MV = 3.0  # when the signal's range is at least this
 RAIL_CODES = 512  # ... or this, for a signal that is not in mV
 RAIL_END = 32760  # codes beyond it are at the end of int16
@@ -119,8 +120,9 @@ def params(rate_hz: float, scale: float, offset: float = 0.0, *, ecg: bool) -> N
     del offset
     assert rate_hz > 0, f"rate {rate_hz} Hz, expected above 0"
     assert scale != 0 or not ecg, "scale 0 mV a code, expected another"
-    band, rail = CONSTANT_CODES, RAIL_CODES
+    band, rail, rail_s = CONSTANT_CODES, RAIL_CODES, RAIL_SLOW_S
     if ecg:
+        rail_s = RAIL_S
         mv = abs(float(scale))
         finer = int(min(CONSTANT_MV_MIN / mv, 65535))
         coarser = int(min(CONSTANT_MV_MAX / mv, 65535))
@@ -131,7 +133,7 @@ def params(rate_hz: float, scale: float, offset: float = 0.0, *, ecg: bool) -> N
     made["constant_run"] = max(RUN_MIN, round(CONSTANT_S * rate_hz))
     made["lead_off_run"] = max(RUN_MIN, round(LEAD_OFF_S * rate_hz))
     made["back_run"] = max(RUN_MIN, round(BACK_S * rate_hz))
-    made["rail_run"] = max(3, round(RAIL_S * rate_hz))
+    made["rail_run"] = max(3, round(rail_s * rate_hz))
     made["rail_codes"] = rail
     return made
 

@@ -6,11 +6,13 @@ from typing import Any
 
 import numpy as np
 
-from telesurv_kernels import _dtypes, beats, quality
+from telesurv_kernels import _dtypes, beats, quality, rhythm, spo2
 
 KERNELS: dict[str, ModuleType] = {
     "quality": quality,
     "beats": beats,
+    "rhythm": rhythm,
+    "spo2": spo2,
 }
 """Name of a kernel -> its module; read by tests, benchmarks and documentation."""
 

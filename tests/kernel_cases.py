@@ -1,0 +1,198 @@
+"""One case a kernel: a signal that exercises it, and how to run it cut into pieces.
+
+Run as a program it prints a digest of what every kernel does, for the comparison of
+compiled with uncompiled code.
+"""
+
+import hashlib
+import inspect
+import sys
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from itertools import pairwise
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from telesurv_kernels import _dtypes
+from telesurv_kernels.registry import KERNELS
+
+RATE_HZ, SCALE_MV = 250.0, 0.005
+
+
+@dataclass
+class Case:
+    """What a kernel is given: columns of samples or of events, and where the row restarts."""
+
+    module: ModuleType
+    params: NDArray[Any]
+    columns: dict[str, NDArray[Any]]
+    outputs: tuple[str, ...] = ()
+    restarts: tuple[int, ...] = ()
+
+    def __len__(self) -> int:
+        return len(next(iter(self.columns.values())))
+
+
+@dataclass
+class Outcome:
+    findings: NDArray[Any]  # without the segment, which tells of the call
+    state: NDArray[Any]
+    outputs: dict[str, NDArray[Any]]
+
+    def same_as(self, other: "Outcome") -> bool:
+        return (
+            self.findings.tobytes() == other.findings.tobytes()
+            and self.state.tobytes() == other.state.tobytes()
+            and all(np.array_equal(self.outputs[k], other.outputs[k]) for k in self.outputs)
+        )
+
+
+def call(case: Case, state: NDArray[Any], given: dict[str, Any]) -> NDArray[Any]:
+    """Call `advance` with its arguments by name; return what it found."""
+    size = len(next(iter(given[name] for name in case.columns)))
+    finding = getattr(case.module, "FINDING", _dtypes.FINDING)
+    rows = len(given["segments"]) if "segments" in given else len(state)
+    findings = np.zeros(case.module.capacity(size, rows), finding)
+    arguments = given | {"state": state, "findings": findings}
+    names = inspect.signature(case.module.advance).parameters
+    found = case.module.advance(*(arguments[name] for name in names))
+    assert found <= len(findings)
+    return findings[:found]
+
+
+def run(
+    case: Case,
+    cuts: Iterable[int] = (),
+    state: NDArray[Any] | None = None,
+    span: tuple[int, int] | None = None,
+) -> Outcome:
+    """Run one row over a span of the case's columns in pieces that end at `cuts`."""
+    first, last = span or (0, len(case))
+    state = np.zeros(1, case.module.STATE) if state is None else state
+    params = np.array([case.params], case.module.PARAMS)
+    edges = sorted({first, last, *case.restarts, *cuts})
+    edges = [edge for edge in edges if first <= edge <= last]
+    found = []
+    outputs: dict[str, list[NDArray[Any]]] = {name: [] for name in case.outputs}
+    for begin, end in pairwise(edges):
+        given = {name: column[begin:end].copy() for name, column in case.columns.items()}
+        segments = np.zeros(1, _dtypes.SEGMENT)
+        segments["last"], segments["restart"] = end - begin, begin in case.restarts
+        given |= {"params": params, "segments": segments}
+        found.append(without_segment(call(case, state, given)))
+        for name in outputs:
+            outputs[name].append(given[name])
+    return Outcome(
+        np.concatenate(found) if found else np.zeros(0),
+        state,
+        {name: np.concatenate(parts) for name, parts in outputs.items() if parts},
+    )
+
+
+def without_segment(findings: NDArray[Any]) -> NDArray[Any]:
+    kept = findings.copy()
+    kept["segment"] = 0
+    return kept
+
+
+def ecg(beat_s: Iterable[float], length_s: float, rate_hz: float = RATE_HZ) -> NDArray[np.float64]:
+    """Return an ECG in mV: P, Q, R, S, T as bells around each R-peak."""
+    t = np.arange(round(length_s * rate_hz)) / rate_hz
+    bells = ((-0.18, 0.025, 0.12), (-0.03, 0.01, -0.1), (0.0, 0.012, 1.1), (0.03, 0.01, -0.2))
+    mv = np.zeros(len(t))
+    for beat in beat_s:
+        for at, width, height in (*bells, (0.28, 0.05, 0.25)):
+            mv += height * np.exp(-0.5 * ((t - beat - at) / width) ** 2)
+    return mv
+
+
+def noisy_ecg(length_s: float, seed: int = 1) -> NDArray[np.int16]:
+    """Return codes of an ECG of irregular beats, small ones among them, with noise."""
+    rng = np.random.default_rng(seed)
+    beats = np.cumsum(rng.uniform(0.4, 1.3, int(length_s)))
+    mv = ecg(beats[::2], length_s) + 0.5 * ecg(beats[1::2], length_s)
+    mv += rng.normal(0, 0.02, len(mv)) + 0.3 * np.sin(np.arange(len(mv)) / 400)
+    mv[len(mv) // 2 :][: len(mv) // 8] += rng.normal(0, 0.5, len(mv) // 8)
+    return np.rint(mv / SCALE_MV).astype(np.int16)
+
+
+def quality_case() -> Case:
+    codes = noisy_ecg(40)
+    codes[1000:1100] = -32768
+    codes[2000:5100] = 7 + np.arange(3100) % 3
+    codes[6600:6700] = 3000
+    codes[8000:8060] = -3000
+    params = KERNELS["quality"].params(RATE_HZ, SCALE_MV, ecg=True)
+    columns = {"samples": codes, "mask": np.zeros(len(codes), np.uint8)}
+    return Case(KERNELS["quality"], params, columns, ("mask",), (7000,))
+
+
+def beats_case() -> Case:
+    codes = noisy_ecg(40)
+    mask = np.zeros(len(codes), np.uint8)
+    for first, last, bit in ((3000, 3030, 1), (4000, 4400, 1), (5000, 5200, 4), (9000, 9300, 2)):
+        mask[first:last] = bit
+    codes[mask == 1] = -32768
+    params = KERNELS["beats"].params(RATE_HZ, SCALE_MV)
+    return Case(KERNELS["beats"], params, {"samples": codes, "mask": mask}, (), (7000,))
+
+
+def rhythm_case() -> Case:
+    """Beats at 150, 70 and 30 a minute, silence, unreadable stretches, a gap."""
+    rng = np.random.default_rng(3)
+    rows: list[tuple[int, float, float, int]] = []
+    begin = 0.0
+    for rr, length, readable in (
+        (0.4, 15, 1), (0.85, 20, 1), (9.0, 9, 1), (2.0, 20, 1), (0.8, 20, 0), (3.4, 14, 1),
+        (0.7, 90, 1),
+    ):  # fmt: skip
+        beats = np.arange(begin, begin + length, rr) + rng.uniform(0, 0.02)
+        rows += [(_dtypes.BEAT, at, 0.8, 1 - readable) for at in beats]
+        marks = np.arange(begin + 0.25, begin + length + 0.01, 0.25)
+        rows += [(_dtypes.MARK, at, 0.25 * readable, 0) for at in marks]
+        begin += length
+    rows += [(_dtypes.GAP, 0.0, 0.0, 0), (_dtypes.GAP, 60.1, 0.0, 0)]
+    rows.sort(key=lambda row: row[1] + 0.1 * (row[0] == _dtypes.MARK))
+    events = np.zeros(len(rows), _dtypes.EVENT)
+    for event, (kind, at, value, flags) in zip(events, rows, strict=True):
+        event["kind"], event["flags"] = kind, flags
+        event["time_ns"], event["decided_ns"] = int(at * 1e9), int((at + 0.5) * 1e9)
+        event["value"] = value * 1e9 if kind == _dtypes.MARK else value
+    return Case(KERNELS["rhythm"], KERNELS["rhythm"].params(), {"events": events})
+
+
+def spo2_case() -> Case:
+    """Readings a second that fall twice, are invalid, missing, and come irregularly."""
+    rng = np.random.default_rng(4)
+    pct = np.concatenate(
+        [np.full(n, v) for n, v in ((30, 97), (40, 86), (60, 96), (30, 80), (20, 0), (60, 95))]
+    )
+    codes = np.rint((pct + rng.uniform(-1, 1, len(pct))) * 100).astype(np.int16)
+    codes[25:28] = -32768
+    seconds = np.arange(len(codes)) + np.cumsum(rng.random(len(codes)) < 0.02) * 30
+    columns = {"samples": codes, "time_ns": (seconds * 1e9).astype(np.int64)}
+    return Case(KERNELS["spo2"], KERNELS["spo2"].params(), columns, (), (150,))
+
+
+CASES: dict[str, Callable[[], Case]] = {
+    "quality": quality_case,
+    "beats": beats_case,
+    "rhythm": rhythm_case,
+    "spo2": spo2_case,
+}
+
+
+def digest(name: str) -> str:
+    """Return a digest of all that a kernel does to its case."""
+    outcome = run(CASES[name]())
+    outputs = b"".join(output.tobytes() for output in outcome.outputs.values())
+    everything = outcome.findings.tobytes() + outcome.state.tobytes() + outputs
+    return hashlib.sha256(everything).hexdigest()
+
+
+if __name__ == "__main__":
+    for name in KERNELS:
+        sys.stdout.write(f"{name} {digest(name)}\n")
