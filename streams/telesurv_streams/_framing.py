@@ -89,6 +89,21 @@ def inspect(
     return verdict, rows
 
 
+def fixed_columns(message: bytes) -> tuple[int, int, int]:
+    """Return where the values of start, samples and sequence begin in a message of ours."""
+    data = np.frombuffer(message, np.uint8)
+    u4 = data.view("<u4")
+    low = np.array([PREFIX_BYTES])
+    table = _Tables(data, low, u4[1:2].astype(np.int64))
+    batch = table.follow(table.field(table.follow(low), 2))
+    buffers = table.follow(table.field(batch, 2))
+    body = PREFIX_BYTES + int(u4[1])
+    start, items, sequence = (
+        body + int(table.read(buffers + 4 + 16 * index, 8)[0]) for index in (10, 20, 22)
+    )
+    return start, items, sequence
+
+
 def _frame_columns(table: "_Tables", batch: NDArray[np.int64]) -> NDArray[np.bool_]:
     """Whether record batches have the columns of a frame, as far as their buffers' sizes tell.
 

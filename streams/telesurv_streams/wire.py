@@ -6,14 +6,16 @@ Decoding takes a batch of messages as one IPC stream. Where that fails each mess
 alone, and a message that fails is cut in halves until only its bad rows are left out.
 """
 
+import struct
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
-from telesurv_streams._framing import NO_ROW, OK, REASONS, inspect
+from telesurv_streams._framing import NO_ROW, OK, REASONS, fixed_columns, inspect
 from telesurv_streams.checks import distinct_names, wrong_rows
 from telesurv_streams.frame import FRAME_VERSION, SCHEMA, Frames
 from telesurv_streams.log import HEADER_FRAME, Headers
@@ -23,6 +25,7 @@ FRAME_HEADER = (HEADER_FRAME, str(FRAME_VERSION).encode())
 
 _SCHEMA_MESSAGE = SCHEMA.serialize().to_pybytes()
 _END = b"\xff\xff\xff\xff\x00\x00\x00\x00"
+_ROWS_KEPT = 8  # in a message of which everything but its values is kept
 _PART = 32  # messages read together where the whole batch cannot be
 WHOLE = -1
 """`Malformed.row` of what concerns a whole message."""
@@ -84,33 +87,47 @@ def to_batch(rows: Sequence[Row]) -> pa.RecordBatch:
 
 def encode_batch(batch: pa.RecordBatch) -> bytes:
     """Return a record batch of `SCHEMA` as a message."""
+    if batch.get_total_buffer_size() > batch.nbytes:
+        # Arrow pads the buffers of a slice with what lies beside it: rows of other patients.
+        batch = batch.take(pa.array(np.arange(batch.num_rows)))
     message: bytes = batch.serialize().to_pybytes()
     assert len(message) % 8 == 0, f"Arrow wrote {len(message)} bytes, no multiple of 8"
     return message
 
 
 def encode(rows: Sequence[Row]) -> bytes:
-    """Return rows as one message. Nothing is validated: `decode` does that on the other side."""
-    return encode_batch(to_batch(rows))
+    """Return rows as one message. Nothing is validated: `decode` does that on the other side.
+
+    Of messages of the same channels with equally many samples only starts, sequences and
+    samples differ: the rest is made once and kept, so that Arrow is asked once.
+    """
+    if not 0 < len(rows) <= _ROWS_KEPT:
+        return encode_batch(to_batch(rows))
+    samples = [np.ascontiguousarray(row.samples, "<i2") for row in rows]
+    fixed = [(*row[:3], *row[4:7], len(codes)) for row, codes in zip(rows, samples, strict=True)]
+    head, middle, tail = _template(tuple(fixed))
+    starts = struct.pack(f"<{len(rows)}q", *(row.start_ns for row in rows))
+    sequences = struct.pack(f"<{len(rows)}q", *(row.sequence for row in rows))
+    return b"".join((head, starts, middle, *(c.tobytes() for c in samples), tail, sequences))
 
 
-def encode_frame(
-    patient: str,
-    device: str,
-    channel: str,
-    start_ns: int,
-    rate_hz: float,
-    samples: ArrayLike,
-    *,
-    scale: float = 1.0,
-    offset: float = 0.0,
-    sequence: int = -1,
-) -> bytes:
-    """Return one frame as a message; `samples` are int16 codes, -32768 where missing."""
-    codes = np.asarray(samples, np.int16)
-    return encode(
-        [Row(patient, device, channel, start_ns, rate_hz, scale, offset, codes, sequence)]
-    )
+@lru_cache(maxsize=8192)
+def _template(
+    fixed: tuple[tuple[str, str, str, float, float, float, int], ...],
+) -> tuple[bytes, bytes, bytes]:
+    """Return what stands before the starts, between them and the samples, and after those.
+
+    Parameters
+    ----------
+    fixed : patient, device, channel, rate_hz, scale, offset, number of samples of each row
+    """
+    rows = [Row(*row[:3], 0, *row[3:6], np.zeros(row[6], np.int16), 0) for row in fixed]
+    message = encode_batch(to_batch(rows))
+    start, items, sequence = fixed_columns(message)
+    width = 8 * len(rows)
+    assert start < items < sequence == len(message) - width, "the columns of SCHEMA in their order"
+    after = items + 2 * sum(row[-1] for row in fixed)
+    return message[:start], message[start + width : items], message[after:sequence]
 
 
 def check_version(headers: Headers) -> Malformed | None:

@@ -122,12 +122,19 @@ def test_a_message_is_a_bare_record_batch_of_the_schema() -> None:
     assert wire.encode_batch(batch) == message
 
 
-def test_encode_frame_is_encode_of_one_row() -> None:
-    r = row()
-    message = wire.encode_frame(
-        *r[:5], r.samples, scale=r.scale, offset=r.offset, sequence=r.sequence
-    )
-    assert message == encode([r])
+@settings(deadline=None)
+@given(st.lists(ROWS, max_size=10))
+def test_messages_have_the_bytes_that_arrow_writes(rows: list[Row]) -> None:
+    again = [r._replace(start_ns=T0, samples=r.samples[::-1], sequence=5) for r in rows]
+    for each in (rows, again):
+        assert encode(each) == wire.to_batch(each).serialize().to_pybytes()
+
+
+def test_a_message_made_of_a_slice_holds_nothing_of_its_neighbours() -> None:
+    batch = wire.to_batch([*second("p-left"), *second("p-mine"), *second("p-right")])
+    message = wire.encode_batch(batch.slice(3, 3))
+    assert message == encode(second("p-mine"))
+    assert b"p-right" not in message
 
 
 BAD_ROWS = {

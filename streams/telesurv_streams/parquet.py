@@ -1,0 +1,259 @@
+"""Recordings: write them part by part, go on with them, merge small parts into larger ones.
+
+A writer holds one row group in memory, whatever the length of the recording. What it has
+finished survives it: a part is there complete or not at all. `recordings` reads them.
+"""
+
+import fcntl
+import os
+from collections.abc import Iterable, Sequence
+from itertools import chain
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import numpy as np
+import pyarrow as pa
+
+from telesurv_streams.frame import DISK_SCHEMA
+from telesurv_streams.log import HEADER_KIND, HEADER_MODE, Misconfigured, Record
+from telesurv_streams.parts import (
+    ARRIVAL_UNKNOWN_NS,
+    RECORD_SCHEMA,
+    SCHEMAS,
+    Kind,
+    NoRecording,
+    Part,
+    PartFile,
+    in_order,
+    key_ns,
+    list_parts,
+    next_path,
+    sweep,
+    sync_directory,
+)
+from telesurv_streams.recordings import merged
+from telesurv_streams.wire import Row, to_batch
+
+GROUP_NS = 60_000_000_000
+"""A row group is about a minute, where that is enough to be worth one."""
+GROUP_BYTES_MIN, GROUP_BYTES_MAX = 1 << 14, 1 << 23
+GROUP_ROWS_MAX = 1 << 16
+PART_NS = 3_600_000_000_000
+PART_BYTES_MAX = 1 << 27
+"""A part is closed after an hour of data, or at this size before compression."""
+MERGED_BYTES_MAX = 1 << 28
+"""File size that merging does not go beyond."""
+
+
+class Lock:
+    """Who writes or merges in a directory: one process at a time; gone with the process."""
+
+    def __init__(self, directory: Path) -> None:
+        self._descriptor = os.open(directory, os.O_RDONLY)
+        try:
+            fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            os.close(self._descriptor)
+            raise Misconfigured(f"{directory}: another process writes this recording") from error
+
+    def release(self) -> None:
+        """Let others write; once is enough."""
+        if self._descriptor >= 0:
+            os.close(self._descriptor)
+            self._descriptor = -1
+
+
+class Writer:
+    """Writes a recording, or goes on with one that is there; use it in a `with` statement.
+
+    Parameters
+    ----------
+    directory : made when missing; what a crash left unfinished in it is removed
+    kind : `frames` or `records`
+
+    Notes
+    -----
+    Rows may come in any order; those given within about a minute are sorted, and a group that
+    begins before the last one ended opens a new part. An exception in the `with` block
+    discards the unfinished part: closed parts stay.
+    """
+
+    def __init__(self, directory: Path, kind: Kind = "frames") -> None:
+        self.directory, self.kind = directory, kind
+        directory.mkdir(parents=True, exist_ok=True)
+        self._lock = Lock(directory)
+        try:
+            sweep(directory)
+            parts = list_parts(directory)
+            if other := [part for part in parts if part.kind != kind]:
+                raise NoRecording(f"{other[0].path}: holds {other[0].kind}, expected {kind}")
+        except BaseException:
+            self._lock.release()
+            raise
+        self._buffer: list[pa.RecordBatch] = []
+        self._bytes = self._rows = 0
+        self._span: tuple[int, int] | None = None
+        self._part: PartFile | None = None
+        self._arrived_ns: dict[str, int] = {}
+        self.positions: dict[str, int] = {}
+        """Of `records`, for each "topic/partition": the offset to go on from, as synced."""
+        for part in parts:
+            self._reached(part.positions)
+
+    def append(self, rows: Sequence[Row], arrival_ns: int = ARRIVAL_UNKNOWN_NS) -> None:
+        """Add frames that arrived together (or of which no arrival is known)."""
+        if rows:
+            arrival = pa.array(np.full(len(rows), arrival_ns, "datetime64[ns]"))
+            columns = [*to_batch(rows).columns, arrival.cast(DISK_SCHEMA.field("arrival").type)]
+            self.append_batch(pa.RecordBatch.from_arrays(columns, schema=DISK_SCHEMA))
+
+    def append_records(self, records: Iterable[Record]) -> None:
+        """Add records of a topic, in offset order within each partition."""
+        rows = []
+        for r in records:
+            headers = dict(r.headers)
+            # Sorted by arrival, so it must not fall where a broker's clock was set back.
+            place = f"{r.topic}/{r.partition}"
+            arrival_ns = max(r.arrival_ns, self._arrived_ns.get(place, r.arrival_ns))
+            self._arrived_ns[place] = arrival_ns
+            rows.append(
+                {
+                    "kind": headers.get(HEADER_KIND, b"frame").decode("ascii", "replace"),
+                    "topic": r.topic,
+                    "partition": r.partition,
+                    "offset": r.offset,
+                    "arrival": arrival_ns,
+                    "mode": headers.get(HEADER_MODE, b"live").decode("ascii", "replace"),
+                    "key": r.key,
+                    "value": r.value,
+                    "headers": [{"name": name, "value": value} for name, value in r.headers],
+                }
+            )
+        if rows:
+            self.append_batch(pa.RecordBatch.from_pylist(rows, RECORD_SCHEMA))
+
+    def append_batch(self, batch: pa.RecordBatch) -> None:
+        """Add rows of the kind's schema."""
+        assert batch.schema.equals(SCHEMAS[self.kind]), f"columns {batch.schema.names}"
+        if not batch.num_rows:
+            return
+        keys = key_ns(pa.Table.from_batches([batch]), self.kind)
+        low, high = int(keys.min()), int(keys.max())
+        self._span = (
+            (min(low, self._span[0]), max(high, self._span[1])) if self._span else (low, high)
+        )
+        self._buffer.append(batch)
+        self._bytes += batch.nbytes
+        self._rows += batch.num_rows
+        long_enough = self._span[1] - self._span[0] >= GROUP_NS and self._bytes >= GROUP_BYTES_MIN
+        if long_enough or self._bytes >= GROUP_BYTES_MAX or self._rows >= GROUP_ROWS_MAX:
+            self._write_group()
+
+    def close_part(self) -> Path | None:
+        """Write what is there as a finished part, for readers to see; None: nothing was."""
+        if self._buffer:
+            self._write_group(closing=True)
+        part, self._part = self._part, None
+        if part is None:
+            return None
+        path = part.close()
+        self._reached(part.positions)
+        return path
+
+    def close(self) -> None:
+        """Finish the last part and let others write."""
+        try:
+            self.close_part()
+        finally:
+            self.abandon()
+
+    def abandon(self) -> None:
+        """Leave, without the unfinished part."""
+        if self._part is not None:
+            self._part.discard()
+            self._part = None
+        self._buffer.clear()
+        self._lock.release()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, _: BaseException | None, __: TracebackType | None
+    ) -> None:
+        if kind is None:
+            self.close()
+        else:
+            self.abandon()
+
+    def _write_group(self, *, closing: bool = False) -> None:
+        table, keys = in_order(pa.Table.from_batches(self._buffer), self.kind)
+        self._buffer.clear()
+        groups = 1 + max(self._bytes // (2 * GROUP_BYTES_MAX), self._rows // (2 * GROUP_ROWS_MAX))
+        self._bytes = self._rows = 0
+        self._span = None
+        if self._part is not None and keys[0] < self._part.last_ns:
+            self._reached(self._finish(self._part))
+        if self._part is None:
+            self._part = PartFile(next_path(self.directory), self.kind)
+        self._part.write(table, keys, int(groups))
+        assert self._part.first_ns is not None
+        full = self._part.raw_bytes >= PART_BYTES_MAX
+        if not closing and (full or self._part.last_ns - self._part.first_ns >= PART_NS):
+            self._reached(self._finish(self._part))
+
+    def _finish(self, part: PartFile) -> dict[str, int]:
+        part.close()
+        self._part = None
+        return part.positions
+
+    def _reached(self, positions: dict[str, int]) -> None:
+        for place, offset in positions.items():
+            self.positions[place] = max(offset, self.positions.get(place, 0))
+
+
+def merge(directory: Path, file_bytes_max: int = MERGED_BYTES_MAX) -> int:
+    """Merge small parts of a recording into larger ones; return how many files are gone.
+
+    Safe at any instant: a larger part replaces the others by its footer, from the moment of its
+    rename on; what a crash leaves is removed by the next writer or merge. Readers are not
+    disturbed. `Misconfigured` while a writer is at work.
+    """
+    lock = Lock(directory)
+    try:
+        sweep(directory)
+        gone = 0
+        run: list[Part] = []
+        for part in [*sorted(list_parts(directory), key=lambda p: p.first_ns), None]:
+            if part and sum(p.file_bytes for p in (*run, part)) <= file_bytes_max:
+                run.append(part)
+                continue
+            if len(run) > 1:
+                gone += _merge_run(directory, run)
+            run = [part] if part else []
+        return gone
+    finally:
+        lock.release()
+
+
+def _merge_run(directory: Path, run: list[Part]) -> int:
+    kind = run[0].kind
+    file = PartFile(next_path(directory), kind, run)
+    try:
+        held: list[pa.Table] = []
+        for table in chain(merged(directory, run), [None]):
+            if table is not None:
+                held.append(table)
+            if held and (table is None or sum(t.nbytes for t in held) >= GROUP_BYTES_MAX // 8):
+                group = pa.concat_tables(held).combine_chunks()
+                file.write(group, key_ns(group, kind))
+                held.clear()
+        file.close()
+    except BaseException:
+        file.discard()
+        raise
+    for part in run:
+        part.path.unlink()
+    sync_directory(directory)
+    return len(run)
