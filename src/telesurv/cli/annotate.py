@@ -1,8 +1,60 @@
-"""`telesurv annotate`: realistic patients with scripted events."""
+"""`telesurv annotate`: beats of WFDB records, as standard annotation files."""
+
+from pathlib import Path
 
 import click
 
+from telesurv.cli._output import progress, result
+from telesurv.cli._run import with_settings
+from telesurv.settings import Settings
 
-@click.command("annotate")
-def command() -> None:
+EPILOG = """\b
+Examples:
+  telesurv annotate mitdb/100 mitdb/101 --out found
+  telesurv annotate night.hea --lead 1 --out found
+
+Writes RECORD.tsv: every beat that the streaming engine finds, as N at its
+R-peak, in samples of the record. Score it with any standard tool, e.g. `bxb -r 100 -a atr tsv`."""
+
+
+@click.command("annotate", epilog=EPILOG)
+@click.argument("wfdb_record", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option(
+    "--out",
+    required=True,
+    type=click.Path(file_okay=False, path_type=Path),
+    metavar="DIR",
+    help="Where the annotation files go.",
+)
+@click.option(
+    "--lead", type=click.IntRange(0), metavar="N", help="Which signal, from 0 [the first ECG]"
+)
+@click.option("--json", "as_json", is_flag=True, help="Say what came of it as one JSON object.")
+@with_settings("cache_dir")
+def command(
+    settings: Settings, wfdb_record: tuple[Path, ...], out: Path, lead: int | None, as_json: bool
+) -> None:
     """Find the beats of WFDB records, as standard annotation files."""
+    from telesurv.annotate import Unsuited, annotate_all
+
+    with progress("annotate") as advance:
+        try:
+            found = list(annotate_all(wfdb_record, lead, out, advance))
+        except (Unsuited, FileNotFoundError) as error:
+            raise click.ClickException(str(error)) from None
+    fields = {
+        one.record: {
+            "lead": one.lead,
+            "beats": one.beats,
+            "unsure": one.unsure,
+            "signal_s": one.signal_s,
+            "file": str(one.file),
+        }
+        for one in found
+    }
+    lines = [
+        f"{one.file}: {one.beats} beats in {one.signal_s / 60:.1f} min of {one.lead}"
+        + (f", {one.unsure} of them where the signal is unreadable" if one.unsure else "")
+        for one in found
+    ]
+    result(as_json, fields, "\n".join(lines))
