@@ -11,6 +11,9 @@ from telesurv_kernels._jit import kernel
 SAT_SECONDS = 50.0
 """Budget of whole points x seconds below the limit."""
 
+ROUNDING = 1e-6
+"""What sums of fractions may lack of a budget that is spent."""
+
 FORGET_NS = 60_000_000_000
 """So long at or above the limit, or without a valid reading: begin from nothing."""
 

@@ -1,11 +1,11 @@
 """Oxygen saturation: desaturation, severe desaturation, probe off, SpO2 of each minute.
 
-A *signal* kernel whose readings come with the device time of each (int64 nanoseconds), so
-that it takes one a second, irregular ones, and single readings hours apart alike. Unit: %.
-A reading below 30 or above 100 % is invalid, as is the code of a missing one.
+A *signal* kernel whose readings (%) come with the device time of each (int64 nanoseconds):
+one a second, irregular ones, or single readings hours apart. A reading below 30 or above
+100 % is invalid, as is the code of a missing one.
 
-A reading holds until the next valid one, and 5 s at most; what lies beyond is *unknown*. So
-SpO2 is a step function with holes, and the rules are judged on it at every reading:
+A reading holds until the next valid one, and 5 s at most; what lies beyond is *unknown*. On
+that step function with holes the rules are judged at every reading:
 
 - `desaturation` (limit 90 %; 88 % where 88 to 92 is prescribed), whichever comes first:
   below the limit for 15 s; or 50 SatSeconds spent; or three violations (each below the
@@ -17,31 +17,30 @@ SpO2 is a step function with holes, and the rules are judged on it at every read
 SatSeconds (Nellcor; the vendors' own example: 2 s at 88, 3 s at 86, then 84 alarms at
 10.67 s) are whole points below the limit times seconds: 88 at a limit of 90 is 2 points,
 as Covidien counts, not 3 as GE does. At or above the limit they run down as fast as they
-ran up: at the mean rate of their running up, so that s seconds below are forgotten after s
-seconds at or above; after 60 s at or above the limit, or 60 s without a valid reading, they
-start from nothing. Vendors say no more of it than that; this is our convention.
+ran up, at the mean rate of that: s seconds below are forgotten after s seconds at or above
+(vendors are vague here: convention). After 60 s at or above the limit, or 60 s without a
+valid reading, they start from nothing.
 
 A *spot* reading is the first, or comes more than 5 s after the one before, valid or not
 (so does the first after a hole in a continuous signal). Two in a row below the limit are
 desaturation, and one below limit - 5 is; two in a row below the severe limit are severe
 (convention). Two in a row, 15 s or more apart and back within, end either.
 
-Unknown time ends no condition. It neither counts as below nor as recovered: what must last
-without a break (15 s, 10 s, 2 s, and the ends) begins again after it. SatSeconds stand
-still in it. A device clock that goes back ends no condition either; all else begins anew.
+Unknown time ends no condition (a valid reading must close the 15 s of an end), nor does it
+count as below: what must last without a break (15 s, 10 s, 2 s, the ends) begins again after
+it. SatSeconds stand still in it. A device clock that goes back ends none; all else is new.
 
 Findings. Onset: first reading below the limit of the stretch, the SatSeconds or the
 violations that decided (the earliest, if several did). Value: lowest reading of the last
-stretch below the limit; of probe-off the seconds without a valid reading. `detected` is the
-time of the reading at which the rule was seen to hold. End: first reading of the recovery.
-MINUTE `spo2`: plain mean and lowest of the valid readings of a device-time minute, with the
-first reading after its end.
+stretch below the limit; of probe-off its seconds. `detected`: time of the reading at which
+the rule was seen to hold. End: first reading of the recovery.
+MINUTE `spo2`: plain mean and lowest of a device-time minute's valid readings, with the first
+reading after its end.
 
-Sources: Nellcor SatSeconds; a delay of 15 s takes 60 % of alarms away (BI&T); 85 % is the
-default of ISO 80601-2-61; 10 s, three violations' 2 s and the ends are convention.
-
-Readings are judged in rounded hundredths of a point: a scale that came as float32 moves
-none across a limit. Decision delay: none but the distance of readings.
+Sources: Nellcor SatSeconds; 15 s take 60 % of alarms away (BI&T); 85 % is the default of
+ISO 80601-2-61; 10 s, a violation's 2 s and the ends are convention. Deviation: readings are
+judged in rounded hundredths of a point, so that a float32 scale moves none across a limit.
+Decision delay: none but the distance of readings.
 """
 
 from typing import Any
@@ -62,6 +61,7 @@ from telesurv_kernels._finding import Place, put
 from telesurv_kernels._jit import kernel
 from telesurv_kernels._sat_seconds import (
     FORGET_NS,
+    ROUNDING,
     SAT_SECONDS,
     VIOLATION_NS,
     VIOLATIONS,
@@ -71,12 +71,9 @@ from telesurv_kernels._sat_seconds import (
 )
 
 VERSION = 1
-"""Rises when the meaning of the state changes."""
-
 LIMIT_PCT = 90.0
 SEVERE_POINTS = 5.0
 """So far below the limit it is severe; one spot reading below that is a desaturation."""
-
 HOLD_NS = 5_000_000_000
 DESATURATION_NS = 15_000_000_000
 SEVERE_NS = 10_000_000_000
@@ -126,8 +123,8 @@ STATE = np.dtype(
         ("desaturation", np.int64),  # 1: present
         ("severe", np.int64),
         ("probe_off", np.int64),
-        ("series", np.int64),  # readings in a row: 1 valid, 2 invalid
-        ("series_ns", np.int64),  # time of the first of them
+        ("series", np.int64),  # readings in a row: 1 valid, 2 invalid, and since when
+        ("series_ns", np.int64),
         ("minute", np.int64),  # minutes since the epoch, of the sums below
         ("count", np.int64),
         ("sum", np.int64),
@@ -215,6 +212,7 @@ def _read(s: Any, p: Any, reading: int, at: Place, findings: NDArray[Any], found
         s["read"] = 0
         s["held"] = 0
         s["series"] = 0
+        s["counted"] = 0
         _break(s)
         forget(s)
     found = _close_minute(s, at, findings, found)
@@ -222,8 +220,9 @@ def _read(s: Any, p: Any, reading: int, at: Place, findings: NDArray[Any], found
     if s["held"] > 0:
         until_ns = min(time_ns, s["held_ns"] + HOLD_NS)
         if until_ns > s["judged_ns"]:
-            found = _lapse(s, p, until_ns, at, findings, found)
-            found = _severe(s, until_ns, at, findings, found)
+            ends = reading > 0 and time_ns == until_ns
+            found = _lapse(s, p, until_ns, ends, at, findings, found)
+            found = _severe(s, until_ns, ends, at, findings, found)
             s["judged_ns"] = until_ns
         if time_ns > until_ns:
             _break(s)
@@ -263,9 +262,7 @@ def _close_minute(s: Any, at: Place, findings: NDArray[Any], found: int) -> int:
         mean, low = s["sum"] / s["count"] / 100, s["low"] / 100
         found = put(findings, found, at, MINUTE, NUMERIC_SPO2, begin_ns, 0, mean, low)
     s["minute"] = minute
-    s["count"] = 0
-    s["sum"] = 0
-    s["low"] = 0
+    s["count"], s["sum"], s["low"] = 0, 0, 0
     return found
 
 
@@ -299,23 +296,24 @@ def _desaturated(s: Any, onset_ns: int, at: Place, findings: NDArray[Any], found
 
 
 @kernel
-def _lapse(s: Any, p: Any, until_ns: int, at: Place, findings: NDArray[Any], found: int) -> int:
+def _lapse(
+    s: Any, p: Any, until_ns: int, ends: bool, at: Place, findings: NDArray[Any], found: int
+) -> int:
     """Judge desaturation in the time in which a reading held, judged_ns to `until_ns`."""
     if s["desaturation"] == 1:
         end_ns = s["recovery_ns"]
-        if s["recovery"] == 1 and until_ns - end_ns >= RECOVERY_NS:
+        if ends and s["recovery"] == 1 and until_ns - end_ns >= RECOVERY_NS:
             s["desaturation"] = 0
             return put(findings, found, at, OFF, DESATURATION, 0, end_ns, s["held"] / 100)
         return found
     spend(s, p["limit"] - s["held"], until_ns - s["judged_ns"])
     if s["below"] == 0:
         return found
-    below_ns = s["below_ns"]
-    none_ns = at[2]
+    below_ns, none_ns = s["below_ns"], at[2]
     onset_ns = none_ns
     if until_ns - below_ns >= DESATURATION_NS:
         onset_ns = min(onset_ns, below_ns)
-    if s["sat_seconds"] >= SAT_SECONDS:
+    if s["sat_seconds"] >= SAT_SECONDS - ROUNDING:
         onset_ns = min(onset_ns, s["sat_since_ns"])
     if s["counted"] == 0 and until_ns - below_ns >= VIOLATION_NS:
         s["counted"] = 1
@@ -326,7 +324,9 @@ def _lapse(s: Any, p: Any, until_ns: int, at: Place, findings: NDArray[Any], fou
 
 
 @kernel
-def _severe(s: Any, until_ns: int, at: Place, findings: NDArray[Any], found: int) -> int:
+def _severe(
+    s: Any, until_ns: int, ends: bool, at: Place, findings: NDArray[Any], found: int
+) -> int:
     """Judge severe desaturation, too, in the time up to `until_ns`."""
     onset_ns, end_ns = s["severe_below_ns"], s["severe_recovery_ns"]
     if s["severe"] == 0:
@@ -334,7 +334,7 @@ def _severe(s: Any, until_ns: int, at: Place, findings: NDArray[Any], found: int
             s["severe"] = 1
             value = s["lowest"] / 100
             return put(findings, found, at, ON, SEVERE_DESATURATION, onset_ns, 0, value)
-    elif s["severe_recovery"] == 1 and until_ns - end_ns >= RECOVERY_NS:
+    elif ends and s["severe_recovery"] == 1 and until_ns - end_ns >= RECOVERY_NS:
         s["severe"] = 0
         return put(findings, found, at, OFF, SEVERE_DESATURATION, 0, end_ns, s["held"] / 100)
     return found
