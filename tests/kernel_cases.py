@@ -50,12 +50,16 @@ class Outcome:
         )
 
 
+def finding_of(module: ModuleType) -> np.dtype[Any]:
+    dtype: np.dtype[Any] = getattr(module, "FINDING", _dtypes.FINDING)
+    return dtype
+
+
 def call(case: Case, state: NDArray[Any], given: dict[str, Any]) -> NDArray[Any]:
     """Call `advance` with its arguments by name; return what it found."""
     size = len(next(iter(given[name] for name in case.columns)))
-    finding = getattr(case.module, "FINDING", _dtypes.FINDING)
     rows = len(given["segments"]) if "segments" in given else len(state)
-    findings = np.zeros(case.module.capacity(size, rows), finding)
+    findings = np.zeros(case.module.capacity(size, rows), finding_of(case.module))
     arguments = given | {"state": state, "findings": findings}
     names = inspect.signature(case.module.advance).parameters
     found = case.module.advance(*(arguments[name] for name in names))
@@ -76,7 +80,7 @@ def run(
     edges = sorted({first, last, *case.restarts, *cuts})
     edges = [edge for edge in edges if first <= edge <= last]
     found = []
-    outputs: dict[str, list[NDArray[Any]]] = {name: [] for name in case.outputs}
+    outputs = {name: [case.columns[name][:0]] for name in case.outputs}
     for begin, end in pairwise(edges):
         given = {name: column[begin:end].copy() for name, column in case.columns.items()}
         segments = np.zeros(1, _dtypes.SEGMENT)
@@ -86,9 +90,9 @@ def run(
         for name in outputs:
             outputs[name].append(given[name])
     return Outcome(
-        np.concatenate(found) if found else np.zeros(0),
+        np.concatenate([np.zeros(0, finding_of(case.module)), *found]),
         state,
-        {name: np.concatenate(parts) for name, parts in outputs.items() if parts},
+        {name: np.concatenate(parts) for name, parts in outputs.items()},
     )
 
 

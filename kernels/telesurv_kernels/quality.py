@@ -18,9 +18,9 @@ so the first 2 s of a constant stretch read as readable.
   quietest 2 s (measured), and must pass. A band, not equality: an open 12-bit input
   toggles between two or three codes.
 - **Saturated.** A converter at its rail repeats one code, the extreme of all it ever gave.
-  A run of 100 ms (0.4 s in slower signals) on the extreme code counts when the signal's range is at least 3 mV (an
-  R-peak's summit is shorter, and a calm baseline has no such range), or when the code is
-  within 8 of the ends of int16. Source: convention.
+  A run of 100 ms on the extreme code (0.4 s in slower signals) counts when the signal's
+  range is at least 3 mV (an R-peak's summit is shorter, and a calm baseline has no such
+  range), or when the code is within 8 of the ends of int16. Source: convention.
 - **Lead off** (`CONDITIONS`): constant for 10 s; over when signal was back for 5 s.
   Missing samples neither begin nor end it.
 
@@ -239,7 +239,8 @@ def advance(
                 if back == 0:
                     back_first = count
                 back += 1
-                if back >= back_run:
+                # A run that may yet turn out constant is no signal.
+                if back >= back_run and run == 1:
                     lead_off = 0
                     back = 0
                     findings[found]["row"] = row

@@ -85,7 +85,7 @@ def findings(
                 off = True
                 found.append((ON, int(there[i - run[i] + 1]), 0, sample))
             back = [*back, sample] if run[i] < n["constant"] and off else []
-            if len(back) >= n["back"]:
+            if len(back) >= n["back"] and run[i] == 1:
                 found.append((OFF, 0, back[0], sample))
                 off, back = False, []
     return mask, found
