@@ -17,7 +17,7 @@ from telesurv.accepted import Accepted
 from telesurv.alerts.model import Alert, Minute
 from telesurv.alerts.patient import PatientAlerts
 from telesurv.analysis import Found, analyse
-from telesurv.intake import LIVE, Bad, Batch, Clock, PlanCopy, Tick
+from telesurv.intake import LIVE, Bad, Batch, Clock, Lost, PlanCopy, Tick
 from telesurv.levels import levels
 from telesurv.refill import Refill
 from telesurv.reporting import Happening, Report
@@ -61,10 +61,14 @@ class Engine:
         batch = intake.read(records, self.clocks)
         output.bad += batch.bad
         begin = 0
-        for plan in batch.plans:
-            self._stretch(batch, begin, plan.record, output)
-            self._plan(batch, plan, output)
-            begin = plan.record + 1
+        marks: list[PlanCopy | Lost] = [*batch.plans, *batch.lost]
+        for mark in sorted(marks, key=lambda mark: mark.record):
+            self._stretch(batch, begin, mark.record, output)
+            if isinstance(mark, PlanCopy):
+                self._plan(batch, mark, output)
+            else:
+                self._lost(batch, mark, output)
+            begin = mark.record + 1
         self._stretch(batch, begin, len(records), output)
         return output
 
@@ -107,6 +111,17 @@ class Engine:
             [(row, copy.record * _IN_RECORD, kind, copy.arrival_ns, copy.shift_ns)], silence.ARRIVAL
         )
         self._levels(None, self._silence(event), output)
+
+    def _lost(self, batch: Batch, lost: Lost, output: Output) -> None:
+        """Tell of every patient of a partition that something of theirs may be lost."""
+        rows = self.table.in_partition(lost.partition, LIVE)
+        info = self.table.patients["info"]
+        rows = rows[info["held"][rows] <= batch.offset[lost.record]]
+        info["changes"][rows] += 1
+        info["last_offset"][rows] = batch.offset[lost.record]
+        place = lost.record * _IN_RECORD
+        happened = [Happening.of_loss(place, row, lost.arrival_ns) for row in rows.tolist()]
+        self._levels(None, happened, output)
 
     def _stretch(self, batch: Batch, begin: int, end: int, output: Output) -> None:
         """Analyse the rows of records [begin, end), between which no plan takes effect."""

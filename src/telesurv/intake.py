@@ -47,6 +47,14 @@ class PlanCopy(NamedTuple):
     plan: Plan
 
 
+class Lost(NamedTuple):
+    """The partition's owner says that the log no longer held what was to be read."""
+
+    record: int
+    partition: int
+    arrival_ns: int
+
+
 class Bad(NamedTuple):
     """What could not be read, or is not analysed: for the dead letters."""
 
@@ -88,6 +96,7 @@ class Batch:
     values: Sequence[bytes | None]
     ticks: list[Tick] = field(default_factory=list)
     plans: list[PlanCopy] = field(default_factory=list)
+    lost: list[Lost] = field(default_factory=list)
     bad: list[Bad] = field(default_factory=list)
 
 
@@ -182,6 +191,8 @@ def _special(batch: Batch, index: int, kind: bytes, context: Context, record: lo
     arrival_ns, shift_ns = int(batch.arrival_ns[index]), int(batch.shift_ns[index])
     if kind == b"tick":
         batch.ticks.append(Tick(index, context, arrival_ns, shift_ns))
+    elif kind == b"data-lost":
+        batch.lost.append(Lost(index, record.partition, arrival_ns))
     elif kind == b"plan":
         plan = read_plan(record.value or b"")
         if route_of(plan) != context.route:
@@ -189,5 +200,6 @@ def _special(batch: Batch, index: int, kind: bytes, context: Context, record: lo
         batch.plans.append(PlanCopy(index, context, arrival_ns, shift_ns, plan))
     else:
         raise _Unreadable(
-            f"header {log.HEADER_KIND} is {kind[:20]!r}, expected tick or plan, or none (a frame)"
+            f"header {log.HEADER_KIND} is {kind[:20]!r}, expected tick, plan, data-lost, or none "
+            "(a frame)"
         )

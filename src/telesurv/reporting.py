@@ -52,6 +52,13 @@ class Happening(NamedTuple):
         )
         return cls(place, patient, change)
 
+    @classmethod
+    def of_loss(cls, place: int, patient: int, arrival_ns: int) -> "Happening":
+        """Return that the log did not hold all that was sent."""
+        code, kind = codes.DATA_LOST, codes.EPISODE
+        change = Change(arrival_ns, _MINE, kind, code, -1, arrival_ns, arrival_ns, 0.0, False)
+        return cls(place, patient, change)
+
 
 def change_of(finding: Any, timeline: int, rank: tuple[int, str, str], late: bool) -> Change:
     """Return a finding as the alerts take it."""

@@ -1,0 +1,187 @@
+"""What a checkpoint writes: which patients, and up to which offset. No I/O, no clock.
+
+A slice is some patients' snapshots and the offsets to commit with them. The committed offset
+of a partition is the lowest that any of its patients still needs from the log, by what is
+durable: where its rings have to be refilled from, or where its analysis has to go on. A
+snapshot that carries its rings, of a patient of whom nothing came since, needs nothing.
+"""
+
+from dataclasses import dataclass, field
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from telesurv.engine import Engine
+from telesurv.intake import Clock
+from telesurv.snapshot import evidence, snapshot
+from telesurv.table import MODES, Key
+from telesurv_streams.log import STATE, Outgoing
+
+CLOCK_KEY = b"clock"
+"""Key of a partition's clock in the state topic."""
+
+IDLE_S = 60.0
+"""A patient of whom nothing came for this long is saved with their rings."""
+
+OLD_EVIDENCE_NS = 60_000_000_000
+"""Rings whose first record arrived this long before the newest one are saved, not read again."""
+
+_NOTHING = np.iinfo(np.int64).max
+
+
+class ClockState(msgspec.Struct, array_like=True):
+    """A partition's clock before the record at `offset`."""
+
+    offset: int
+    arrival_ns: int
+    shift_ns: int
+
+
+@dataclass(slots=True)
+class Slice:
+    """One transaction: records of the state topic, and the offsets of the frames' topic."""
+
+    records: list[Outgoing]
+    offsets: dict[int, int]
+    saved: list[tuple[int, int, int, int]] = field(default_factory=list)
+    """Patient row; its snapshot's held, changes and evidence."""
+
+
+def state_key(key: Key) -> bytes:
+    """Return the key of a patient's snapshot in the state topic."""
+    return f"{MODES[key.mode]}/{key.route}/{key.patient}".encode()
+
+
+class Checkpoint:
+    """Keeps what is durable of each patient and cuts slices."""
+
+    def __init__(self, engine: Engine, interval_s: float, slice_s: float) -> None:
+        self._engine = engine
+        self._share = min(1.0, slice_s / interval_s)
+        self._history: dict[int, list[ClockState]] = {}
+        self._position: dict[int, int] = {}
+        self._committed: dict[int, int] = {}
+
+    def own(self, partition: int, offset: int, committed: int | None) -> None:
+        """Begin with a partition: it is read from `offset`, and its clock stands there."""
+        clock = self._engine.clocks.setdefault(partition, Clock())
+        self._history[partition] = [ClockState(offset, clock.arrival_ns, clock.shift_ns)]
+        self._position[partition] = offset
+        if committed is not None:
+            self._committed[partition] = committed
+
+    def lose(self, partition: int) -> None:
+        """Forget a partition."""
+        for known in (self._history, self._position, self._committed):
+            known.pop(partition, None)
+
+    def advanced(self, partition: int, offset: int) -> None:
+        """Take note that all records below `offset` were analysed."""
+        clock = self._engine.clocks[partition]
+        self._history[partition].append(ClockState(offset, clock.arrival_ns, clock.shift_ns))
+        self._position[partition] = offset
+
+    def position(self, partition: int) -> int:
+        """Return the next offset to be analysed."""
+        return self._position[partition]
+
+    def restored(self, row: int, held: int, now_s: float) -> None:
+        """Take note of a patient whose snapshot was read back."""
+        info = self._engine.table.patients["info"][row]
+        first = evidence(self._engine, row)
+        info["saved_held"], info["saved_changes"] = held, info["changes"]
+        info["saved_evidence"] = held if first is None else min(first[0], held)
+        info["saved_s"] = now_s
+
+    def cut(self, now_s: float, everything: bool = False) -> Slice | None:
+        """Return the next slice; None: there is nothing to write.
+
+        Parameters
+        ----------
+        now_s : of the worker's clock: who was saved longest ago comes first
+        everything : all patients at once (the last slice)
+        """
+        rows = self._due(now_s, everything)
+        part = Slice([], {})
+        for row in rows.tolist():
+            self._save(part, row, now_s)
+        part.offsets = self._offsets(part)
+        if not rows.size and part.offsets == self._committed:
+            return None
+        for partition, offset in part.offsets.items():
+            state = next(s for s in self._history[partition] if s.offset == offset)
+            value = msgspec.msgpack.encode(state)
+            part.records.append(Outgoing(STATE, CLOCK_KEY, value, (), partition))
+        return part
+
+    def done(self, part: Slice, now_s: float) -> None:
+        """Take note that a slice is durable."""
+        info = self._engine.table.patients["info"]
+        for row, held, changes, first in part.saved:
+            info[row]["saved_held"], info[row]["saved_changes"] = held, changes
+            info[row]["saved_evidence"], info[row]["saved_s"] = first, now_s
+        self._committed.update(part.offsets)
+        for partition, offset in part.offsets.items():
+            history = self._history[partition]
+            self._history[partition] = [state for state in history if state.offset >= offset]
+
+    def _due(self, now_s: float, everything: bool) -> NDArray[np.int64]:
+        """Return the patients to save, those saved longest ago first."""
+        table = self._engine.table
+        info = table.patients["info"][: table.patients.used]
+        ours = (info["used"] == 1) & np.isin(info["partition"], list(self._history))
+        changed = (info["changes"] != info["saved_changes"]) | (info["saved_held"] < 0)
+        idle = (info["saved_evidence"] >= 0) & (now_s - info["saved_s"] >= IDLE_S)
+        due = np.flatnonzero(ours & (changed | idle))
+        if everything:
+            return due
+        count = int(np.ceil(np.count_nonzero(ours) * self._share))
+        order = np.argsort(np.where(info["saved_held"][due] < 0, 0.0, info["saved_s"][due]))
+        return due[order[: max(count, 1)]]
+
+    def _save(self, part: Slice, row: int, now_s: float) -> None:
+        info = self._engine.table.patients["info"][row]
+        partition = int(info["partition"])
+        held = self._position[partition]
+        first = evidence(self._engine, row)
+        idle = info["changes"] == info["saved_changes"]
+        newest_ns = self._newest_ns(row)
+        with_ring = first is None or idle or newest_ns - first[1] > OLD_EVIDENCE_NS
+        offset = -1 if first is None or with_ring else min(first[0], held)
+        data = snapshot(self._engine, row, held, with_ring)
+        key = state_key(self._engine.table.key_of[row])
+        part.records.append(Outgoing(STATE, key, data, (), partition))
+        part.saved.append((row, held, int(info["changes"]), offset))
+
+    def _newest_ns(self, row: int) -> int:
+        """Return when the newest frame of a patient arrived."""
+        lines = self._engine.table.timelines
+        mine = self._engine.table.timelines_of[row]
+        return max((int(lines["places"]["arrival_ns"][line].max()) for line in mine), default=0)
+
+    def _offsets(self, part: Slice) -> dict[int, int]:
+        """Return what may be committed once a slice is durable, at points the clocks know."""
+        table = self._engine.table
+        info = table.patients["info"][: table.patients.used].copy()
+        for row, held, changes, first in part.saved:
+            info[row]["saved_held"], info[row]["saved_changes"] = held, changes
+            info[row]["saved_evidence"] = first
+        unchanged = info["changes"] == info["saved_changes"]
+        ring = info["saved_evidence"] < 0
+        need = np.where(
+            info["saved_held"] < 0,
+            info["first_offset"],
+            np.where(
+                ring,
+                np.where(unchanged, _NOTHING, info["saved_held"]),
+                np.minimum(info["saved_evidence"], info["saved_held"]),
+            ),
+        )
+        offsets = {}
+        for partition, history in self._history.items():
+            mine = (info["used"] == 1) & (info["partition"] == partition)
+            lowest = int(need[mine].min(initial=self._position[partition]))
+            known = [state.offset for state in history if state.offset <= lowest]
+            offsets[partition] = max(known, default=history[0].offset)
+        return offsets
