@@ -140,6 +140,7 @@ WORDS: dict[str, tuple[str, str]] = {
         "Sans JavaScript, cette page se recharge toutes les 15 secondes.",
     ),
     "heartbeat": ("last sign of life", "dernier signe de vie"),
+    "partition": ("partition", "partition"),
     "partitions": ("partitions", "partitions"),
     "lag": ("records waiting", "messages en attente"),
     "malformed": ("unreadable records", "messages illisibles"),

@@ -150,10 +150,12 @@ function openLinked() {
 
 setInterval(() => {
   tellAges();
-  if (Date.now() - heard > SILENCE_MS) {
+  const quiet = Date.now() - heard;
+  const closed = source.readyState === EventSource.CLOSED;
+  if (closed || quiet > SILENCE_MS) {
     showLost(true);
-    // A dead connection may not tell; a closed one does not come back by itself.
-    if (source.readyState === EventSource.CLOSED || (Date.now() - heard) % 10000 < 1000) connect();
+    // A closed connection does not come back by itself, and a dead one may not tell.
+    if (Math.round(quiet / 1000) % (closed ? 3 : 10) === 0) connect();
   }
 }, 1000);
 window.addEventListener("hashchange", openLinked);
