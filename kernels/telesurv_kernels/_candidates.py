@@ -76,19 +76,18 @@ def _middle(recent: NDArray[Any], count: int, share: float) -> Any:
 
 @kernel
 def begin(s: Any, p: Any, sample: int) -> None:
-    """Forget the signal before `sample`; the usual beat's strength stays as a measure."""
+    """Forget the signal before `sample`; the levels stay until beats say otherwise."""
     s["begun"] = 1
     s["dead"] = 0
     s["gap"] = sample
     s["marked"] = sample // p["quarter"]
-    s["learnt"] = 0
-    s["learn_end"] = sample + p["learn"]
+    s["quiet"] = sample
+    s["learn_end"] = sample if s["learnt"] == 1 else sample + p["learn"]
     s["beats"] = 0
-    s["intervals"] = 0
     s["rejected"] = 0
+    s["strengths"] = 0
     s["pending"] = 0
     s["rr"] = p["rr_first"]
-    s["quiet"] = sample + p["learn"]
     s["due"] = ALWAYS
     for quarter in range(QUARTERS):
         s["readable_recent"][quarter] = 0
@@ -137,7 +136,7 @@ def consider(s: Any, p: Any, top: int, top_sample: int, sample: int) -> None:
     peak_code = np.int64(codes[peak & (CODES - 1)])
     s["pending_sample"][slot] = peak
     s["pending_uv"][slot] = uv
-    s["pending_mv"][slot] = (peak_code - total / width) * p["scale_mv"]
+    s["pending_mv"][slot] = (peak_code * width - total) / width * p["scale_mv"]
     s["pending_flags"][slot] = UNSURE if s["bits"][peak & (CODES - 1)] != 0 else 0
     s["pending"] = slot + 1
 
@@ -148,10 +147,6 @@ def _learn(s: Any) -> None:
     strongest = 0.0
     for slot in range(s["pending"]):
         strongest = max(strongest, s["pending_uv"][slot])
-    if strongest < OLD_LEVEL * s["level_uv"]:
-        # Far below what this patient's beats were: nothing to learn from, for now.
-        s["pending"] = 0
-        return
     s["learnt"] = 1
     s["level_uv"] = LEARNT_LEVEL * strongest
     s["noise_uv"] = LEARNT_NOISE * strongest
@@ -166,6 +161,7 @@ def _relearn(s: Any, sample: int) -> None:
         strongest = max(strongest, s["rejected_uv"][slot])
     s["quiet"] = sample
     s["rejected"] = 0
+    s["strengths"] = 0
     if strongest > 0.0 and strongest >= OLD_LEVEL * s["level_uv"]:
         s["level_uv"] = LEARNT_LEVEL * strongest
         s["noise_uv"] = min(s["noise_uv"], LEARNT_NOISE * strongest)
@@ -215,14 +211,14 @@ def _accept(s: Any, p: Any) -> None:
     peak = s["pending_sample"][0]
     uv = s["pending_uv"][0]
     if s["beats"] > 0:
-        s["rr_recent"][s["intervals"] % MEMORY] = peak - s["last"]
-        s["intervals"] += 1
-        usual = _middle(s["rr_recent"], s["intervals"], 0.5)
+        intervals = s["beats"]
+        s["rr_recent"][(intervals - 1) % MEMORY] = peak - s["last"]
+        usual = _middle(s["rr_recent"], intervals, 0.5)
         s["rr"] = min(max(usual, p["rr_min"]), p["rr_max"])
-        uv = min(uv, LEVEL_RISE * s["level_uv"])
-    s["uv_recent"][s["beats"] % MEMORY] = uv
+    s["uv_recent"][s["strengths"] % MEMORY] = min(uv, LEVEL_RISE * s["level_uv"])
+    s["strengths"] += 1
     s["beats"] += 1
-    s["level_uv"] = _middle(s["uv_recent"], s["beats"], LEVEL_QUANTILE)
+    s["level_uv"] = _middle(s["uv_recent"], s["strengths"], LEVEL_QUANTILE)
     s["last"] = peak
     s["quiet"] = peak
 

@@ -22,17 +22,20 @@
 5. Nothing weaker than 0.04 mV in the band is a candidate. A QRS of 0.15 mV peak to peak is
    about that, and smaller ones need not be seen (IEC 60601-2-27 forbids to count them).
 
-**Learning.** For 2 s after a restart candidates are only collected, then judged by the
-strongest: nothing is lost, it comes late. Levels move with beats alone and do not fade, so
-that in an asystole the thresholds do not sink into the noise. After 8 s without a beat (3 s
-while fewer than 4 are known) the strongest of the last rejected candidates becomes the
-usual beat, if it has an eighth of the old strength: an electrode may have moved.
+**Learning.** For the first 2 s of a row candidates are only collected, then judged by the
+strongest: nothing is lost, it comes late. After a gap the old levels hold until beats say
+otherwise. Levels move with beats alone and do not fade, so that in an asystole the
+thresholds do not sink into the noise. After 8 s without a beat (3 s while fewer than 4
+followed a gap) they are taken anew: the strongest of the last rejected candidates becomes
+the usual beat, if it has an eighth of the old strength, for an electrode may have moved;
+else the usual beat is halved.
 
 **Findings.** BEAT: R-peak at `sample`, value its height in mV against the mean of its
 surroundings (negative where it points down), UNSURE where the mask says unreadable. MARK,
 each quarter of a second of the row's own count of samples: all beats before `sample` are
-known; value is the number of readable samples since the last MARK or GAP. It lags by half a
-second, by three quarters where a weak candidate waits, and by 2.75 s at most while learning. GAP: signal begins at `sample`, after a
+known; value is the number of readable samples since the last MARK or GAP. It lags by half
+a second, by three quarters where a weak candidate waits, and by 2.75 s at most while
+learning; where nothing new is known it is left out. GAP: signal begins at `sample`, after a
 restart or after 1 s of missing or masked constant signal; what was still undecided before
 it is dropped. Beats come in the order of their peaks.
 
@@ -132,16 +135,16 @@ STATE = np.dtype(
         ("due", np.int64),  # sample at which candidates are judged next, if any wait
         ("gap", np.int64),  # sample of the last GAP
         ("marked", np.int64),  # quarters that the last MARK or GAP covered
-        ("learnt", np.int64),  # 1: level and noise are known
+        ("learnt", np.int64),  # 1: level and noise are known, once and for all
         ("learn_end", np.int64),  # sample at which learning ends
         ("beats", np.int64),  # since the last GAP
         ("last", np.int64),  # R-peak of the last beat, if any since the last GAP
-        ("quiet", np.int64),  # sample of the last beat, end of learning, or new levels
+        ("quiet", np.int64),  # sample of the last beat or GAP, or when levels were taken anew
         ("rr", np.int64),  # the usual RR in samples; 0: none known
-        ("level_uv", np.float64),  # strength of the usual beat; outlives a GAP
+        ("level_uv", np.float64),  # strength of the usual beat
         ("noise_uv", np.float64),  # strength of the usual rejected candidate
-        ("intervals", np.int64),  # RR since the last GAP
-        ("rejected", np.int64),  # candidates rejected since the levels were taken
+        ("strengths", np.int64),  # beats since the levels were taken anew
+        ("rejected", np.int64),  # candidates rejected since then
         ("pending", np.int64),  # candidates that wait, by their R-peak
         ("rr_recent", np.int64, (MEMORY,)),
         ("uv_recent", np.float64, (MEMORY,)),

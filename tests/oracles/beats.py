@@ -111,8 +111,8 @@ class Judge:
     n: Samples
     gap: int
     level: float
-    noise: float = 0.0
-    learnt: bool = False
+    noise: float
+    learnt: bool
     waiting: list[Candidate] = field(default_factory=list)
     peaks: list[int] = field(default_factory=list)
     strengths: list[float] = field(default_factory=list)
@@ -120,7 +120,8 @@ class Judge:
     found: list[Finding] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.learn_end = self.quiet = self.gap + self.n(k.LEARN_S)
+        self.quiet = self.gap
+        self.learn_end = self.gap + (0 if self.learnt else self.n(k.LEARN_S))
         self.marked = self.gap // self.n(k.MARK_S)
         self.found.append((GAP, self.gap, self.gap, 0.0, 0))
 
@@ -153,9 +154,6 @@ class Judge:
             if now < end and len(self.waiting) < c.PENDING:
                 return
             strongest = max(one.uv for one in self.waiting)
-            if strongest < c.OLD_LEVEL * self.level:
-                self.waiting = []
-                return
             self.learnt = True
             self.level, self.noise = c.LEARNT_LEVEL * strongest, c.LEARNT_NOISE * strongest
             self.rejected = []
@@ -169,9 +167,8 @@ class Judge:
                 self.noise += c.NOISE_WEIGHT * (min(first.uv, self.level) - self.noise)
                 continue
             self.found.append((BEAT, first.peak, now, first.mv, first.flags))
-            uv = min(first.uv, c.LEVEL_RISE * self.level) if self.peaks else first.uv
             self.peaks.append(first.peak)
-            self.strengths.append(uv)
+            self.strengths.append(min(first.uv, c.LEVEL_RISE * self.level))
             recent = sorted(self.strengths[-c.MEMORY :])
             self.level = recent[int(c.LEVEL_QUANTILE * len(recent))]
             self.quiet = first.peak
@@ -211,7 +208,7 @@ class Judge:
             k.SILENT_S if len(self.peaks) >= c.KNOWN_BEATS else k.SILENT_NEW_S
         ):
             strongest = max(self.rejected[-c.MEMORY :], default=0.0)
-            self.quiet, self.rejected = now, []
+            self.quiet, self.rejected, self.strengths = now, [], []
             if strongest > 0 and strongest >= c.OLD_LEVEL * self.level:
                 self.level = c.LEARNT_LEVEL * strongest
                 self.noise = min(self.noise, c.LEARNT_NOISE * strongest)
@@ -246,7 +243,7 @@ def candidates(
         near = filled[first : last + 1]
         peak = first + int(np.argmax(np.abs(near * len(near) - near.sum())))
         uv = float(np.sqrt(power[top] / n(k.POWER_S)))
-        height = float((filled[peak] - near.sum() / len(near)) * scale_mv)
+        height = float((filled[peak] * len(near) - near.sum()) / len(near) * scale_mv)
         found[gap + over] = Candidate(gap + peak, uv, height, UNSURE if bits[peak] else 0)
     return found
 
@@ -261,9 +258,9 @@ def findings(
     """Return what the kernel finds in a row's whole signal."""
     n = Samples(rate_hz)
     found: list[Finding] = []
-    level = 0.0
+    levels = (0.0, 0.0, False)
     for gap, end in stretches(bits, restarts, n):
-        judge = Judge(n, gap, level)
+        judge = Judge(n, gap, *levels)
         seen = candidates(codes[gap:end], bits[gap:end], gap, scale_mv, n)
         for now in range(gap, end):
             if now in seen:
@@ -272,5 +269,5 @@ def findings(
             if (now + 1) % n(k.MARK_S) == 0:
                 judge.mark(now, bits == 0)
         found += judge.found
-        level = judge.level
+        levels = judge.level, judge.noise, judge.learnt
     return found
