@@ -239,7 +239,7 @@ def test_no_strip_breaks_the_drawing(
         svg = draw(shown, marks, language="fr", zone=PARIS)
         ElementTree.fromstring(svg)
         assert len(svg) < 1_000_000
-        assert not re.search(r"[=\" ,]-?(nan|inf)[\" ,]", svg)
+        assert not re.search(r'="[^"<>]*\b(nan|inf)\b', svg)
 
 
 def test_a_strip_at_the_end_of_time_is_drawn_too():

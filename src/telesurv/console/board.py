@@ -148,14 +148,14 @@ class Board:
 
     def _banner(self, status: Status, language: Language) -> dict[str, Any]:
         """Return what the red banner says: headline, instant, details; empty when all is well."""
-        details = []
-        if status.lost and status.partitions:
+        details = [self.feed.trouble[:300]] if self.feed.trouble else []
+        total = max(status.partitions, status.expected or 0)
+        partly = 0 < len(status.lost) < total
+        if partly:
             named = ", ".join(map(str, status.lost[:12])) + ("…" if len(status.lost) > 12 else "")
-            count = f"{len(status.lost)}/{max(status.partitions, status.expected or 0)}"
-            details.append(f"{count} {text.word('partitions_lost', language)} {named}")
-        if self.feed.trouble:
-            details.append(self.feed.trouble[:300])
-        details.append(text.word("not_watched", language))
+            lost = text.word("partitions_lost", language)
+            details.append(f"{len(status.lost)} {lost} {total} ({named})")
+        details.append(text.word("partly_watched" if partly else "not_watched", language))
         names = {"never": "never_alive", "missing": "missing_alive", "clock": "clock_alive"}
         if self.feed.trouble:
             headline, since = "log_trouble", None

@@ -126,10 +126,15 @@ WORDS: dict[str, tuple[str, str]] = {
         "JOURNAL ILLISIBLE : l’affichage n’est peut-être plus à jour",
     ),
     "not_watched": (
-        "No new alert can come from them. Do not rely on this page.",
-        "Aucune nouvelle alerte ne peut en venir. Ne vous fiez pas à cette page.",
+        "No new alert can come. Do not rely on this page.",
+        "Aucune nouvelle alerte ne peut arriver. Ne vous fiez pas à cette page.",
     ),
-    "partitions_lost": ("partitions not watched:", "partitions non surveillées :"),
+    "partly_watched": (
+        "No new alert can come of the patients there. Do not rely on this page for them.",
+        "Aucune nouvelle alerte ne peut arriver pour les patients concernés. "
+        "Ne vous fiez pas à cette page pour eux.",
+    ),
+    "partitions_lost": ("partitions not watched, of", "partitions non surveillées sur"),
     "lost_title": ("CONNECTION LOST SINCE", "CONNEXION PERDUE DEPUIS"),
     "lost_detail": (
         "This page is no longer updated. Trying to reconnect…",
