@@ -70,12 +70,17 @@ format: install ## Let ruff order imports and format
 bench: install ## Measure, and write benchmarks/results
 	@$(BIN)/python -m benchmarks $(ARGS)
 
+COMPILE = CUSTOM_COMPILE_COMMAND="make lock" $(BIN)/pip-compile --quiet --generate-hashes \
+	--strip-extras --allow-unsafe --no-emit-index-url --no-emit-find-links \
+	--no-emit-trusted-host --no-emit-options
+IMAGE = $(COMPILE) --no-annotate --constraint requirements.lock
+
 .PHONY: lock
-lock: install ## Choose versions anew: pyproject.toml → requirements.lock
-	@CUSTOM_COMPILE_COMMAND="make lock" $(BIN)/pip-compile --quiet --upgrade --generate-hashes \
-		--all-extras --all-build-deps --strip-extras --allow-unsafe \
-		--no-emit-index-url --no-emit-find-links --no-emit-trusted-host --no-emit-options \
-		--output-file requirements.lock pyproject.toml
+lock: install ## Choose versions anew: pyproject.toml → requirements.lock, and the image's
+	@$(COMPILE) --upgrade --all-extras --all-build-deps -o requirements.lock pyproject.toml
+	@$(IMAGE) --only-build-deps --all-build-deps -o docker/build.lock pyproject.toml
+	@$(IMAGE) -o docker/service.lock pyproject.toml
+	@$(IMAGE) --extra simulate -o docker/simulate.lock pyproject.toml
 
 .PHONY: clean
 clean: ## Remove .venv and what the tools left
