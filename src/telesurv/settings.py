@@ -160,7 +160,9 @@ class Settings:
         Path | None, PATH, "PEM file of who signs Kafka's certificates; none: the system's."
     ] = None
     group: Annotated[str, NAME, "Consumer group that shares the patients out."] = "telesurv"
-    worker: Annotated[str, NAME, "Name of this worker in heartbeats; none: the host's name."] = ""
+    worker: Annotated[
+        str, NAME, "Name of this worker, unlike any other's; none: host and process."
+    ] = ""
     frame_partitions: Annotated[
         int, _number(1, 10_000), "Partitions of the frames' topic; fixed once it is created."
     ] = 48

@@ -51,3 +51,8 @@ def table(rows: Sequence[tuple[str, ...]], heads: tuple[str, ...]) -> str:
         "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
         for line in lines
     )
+
+
+def counted(number: int, noun: str) -> str:
+    """Return `1 patient`, `2 patients`."""
+    return f"{number} {noun}" + ("" if number == 1 else "s")

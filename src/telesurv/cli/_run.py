@@ -146,7 +146,7 @@ def start_logging(level: str, form: str) -> None:
     )
 
 
-class Duration(click.ParamType):
+class Duration(click.ParamType[float]):
     """An option that takes `30s`, `5m`; the command gets seconds."""
 
     name = "duration"
@@ -163,7 +163,7 @@ class Duration(click.ParamType):
             self.fail(str(error), param, ctx)
 
 
-class Speed(click.ParamType):
+class Speed(click.ParamType[float | None]):
     """An option that takes `max` (as fast as it goes: None) or a factor of real time."""
 
     name = "speed"
@@ -185,7 +185,7 @@ class Speed(click.ParamType):
         return factor
 
 
-class Instant(click.ParamType):
+class Instant(click.ParamType[int]):
     """An option that takes an ISO 8601 instant; the command gets nanoseconds since 1970 UTC."""
 
     name = "instant"

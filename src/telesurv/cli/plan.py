@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -57,7 +58,7 @@ def put(settings: Settings, file: tuple[Path, ...], check: bool, as_json: bool) 
 
     plans = []
     for path in file:
-        raw = click.get_binary_stream("stdin").read() if str(path) == "-" else path.read_bytes()
+        raw = sys.stdin.buffer.read() if str(path) == "-" else path.read_bytes()
         try:
             plans.append(read_plan(raw))
         except BadPlan as error:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from telesurv.cli._output import progress, result
+from telesurv.cli._output import counted, progress, result
 from telesurv.cli._run import DURATION, KAFKA, LOGGING, with_settings
 from telesurv.settings import Settings
 
@@ -40,5 +40,8 @@ def command(
     with contextlib.closing(connect(settings)) as log, progress("record") as advance:
         recorded = record(log, out, until_end=until_end, duration_s=duration, progress=advance)
     fields = {"records": recorded.records, "frames": recorded.frames, "parts": recorded.parts}
-    sentence = f"{recorded.records} records, {recorded.frames} frames in {recorded.parts} parts"
+    sentence = (
+        f"{counted(recorded.records, 'record')}, {counted(recorded.frames, 'frame')} "
+        f"in {counted(recorded.parts, 'part')}"
+    )
     result(as_json, fields, f"{sentence} of {out}")

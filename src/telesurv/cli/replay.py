@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from telesurv.cli._output import progress, result
+from telesurv.cli._output import counted, progress, result
 from telesurv.cli._run import KAFKA, LOGGING, SPEED, with_settings
 from telesurv.settings import Settings
 
@@ -72,8 +72,11 @@ def command(
         "signal_s": played.signal_s,
         "alerts": played.alerts,
     }
-    found = f", {played.alerts} alerts" if log is None else ""
-    hours = played.signal_s / 3600
-    sentence = f"{played.frames} frames, {played.patients} patients, {hours:.2f} h{found}"
+    parts = [
+        counted(played.frames, "frame"),
+        counted(played.patients, "patient"),
+        f"{played.signal_s / 3600:.2f} h",
+        *([counted(played.alerts, "alert")] if not settings.bootstrap else []),
+    ]
     # Where the alerts themselves go to standard output, the summary must not join them.
-    result(as_json, fields, sentence, err=str(alerts) == "-")
+    result(as_json, fields, ", ".join(parts), err=str(alerts) == "-")

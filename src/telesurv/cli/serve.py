@@ -1,6 +1,10 @@
 """`telesurv serve`: a worker of the consumer group."""
 
 import contextlib
+import dataclasses
+import os
+import re
+import socket
 from collections.abc import Callable
 from pathlib import Path
 
@@ -41,12 +45,18 @@ anything worse the next worker goes on where the last checkpoint was."""
 )
 def command(settings: Settings, alive_file: Path | None) -> None:
     """Run a worker: frames in from Kafka, alerts out."""
+    settings = dataclasses.replace(settings, worker=settings.worker or here())
     from telesurv.connect import connect
 
     with contextlib.closing(connect(settings)) as log:
         from telesurv.service import Worker
 
         Worker(log, settings, alive=toucher(alive_file)).run()
+
+
+def here() -> str:
+    """Return a name that no other living worker has: of two with one name, the first is fenced."""
+    return re.sub(r"[^A-Za-z0-9._-]", "-", f"{socket.gethostname()}-{os.getpid()}")[-100:]
 
 
 def toucher(path: Path | None) -> Callable[[], None]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from telesurv.cli._output import progress, result
+from telesurv.cli._output import counted, progress, result
 from telesurv.cli._run import DURATION, INSTANT, KAFKA, LOGGING, SPEED, with_settings
 from telesurv.settings import Settings
 
@@ -87,12 +87,16 @@ def command(
             sent = play.play(
                 made, log, duration_s=seconds, speed=speed, stop=stop, progress=advance
             )
-            fields, sentence = {"messages": sent}, f"{sent} messages of {patients} patients"
+            fields, sentence = {"messages": sent}, counted(sent, "message")
         else:
             seconds = round(duration if duration is not None else 600.0)
             frames = play.record(made, out, seconds, progress=advance)
-            fields, sentence = {"frames": frames}, f"{frames} frames of {patients} patients: {out}"
-    result(as_json, {"patients": [patient.name for patient in made], **fields}, sentence)
+            fields, sentence = {"frames": frames}, counted(frames, "frame")
+    result(
+        as_json,
+        {"patients": [patient.name for patient in made], **fields},
+        f"{sentence} of {counted(patients, 'patient')}",
+    )
 
 
 def _patients(count: int, seed: int, lines: list[str], epoch_ns: int) -> "list[Patient]":
