@@ -8,6 +8,8 @@ next poll; until then it may believe in partitions that another one owns already
 
 from dataclasses import dataclass, field
 
+from telesurv_streams._shares import share
+
 
 @dataclass(frozen=True, slots=True)
 class MemoryMembership:
@@ -98,21 +100,7 @@ class Group:
             del self.members[name]
         self.preparing = False
         self.generation += 1
-        for name, owned in self._target().items():
+        shares = share({m.name: m.owned for m in self.members.values()}, self.partitions)
+        for name, owned in shares.items():
             self.members[name].owned = owned
             self.members[name].generation = self.generation
-
-    def _target(self) -> dict[str, frozenset[int]]:
-        """Balance the partitions; everybody keeps what they have as far as that allows."""
-        order = sorted(self.members.values(), key=lambda m: -len(m.owned))
-        target: dict[str, list[int]] = {}
-        share, more = divmod(self.partitions, len(order) or 1)
-        for place, member in enumerate(order):
-            target[member.name] = sorted(member.owned)[: share + (place < more)]
-        kept = {p for owned in target.values() for p in owned}
-        free = [p for p in range(self.partitions) if p not in kept]
-        for place, member in enumerate(order):
-            missing = share + (place < more) - len(target[member.name])
-            target[member.name] += free[:missing]
-            free = free[missing:]
-        return {name: frozenset(owned) for name, owned in target.items()}

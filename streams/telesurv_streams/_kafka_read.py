@@ -2,14 +2,13 @@
 
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
-from kafka import ConsumerRebalanceListener, KafkaConsumer, TopicPartition
-from kafka.coordinator.assignors.sticky.sticky_assignor import StickyPartitionAssignor
+from kafka import KafkaConsumer, TopicPartition
 from kafka.errors import KafkaError, OffsetOutOfRangeError, RetriableError
 
 from telesurv_streams._kafka_cluster import Cluster
+from telesurv_streams._kafka_rebalance import Assignor, Rebalances, keep_joins
 from telesurv_streams.log import Membership, OffsetOutOfRange, Polled, Record
 
 POLL_TURN_S = 0.1
@@ -29,19 +28,6 @@ CONSUMER = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class KafkaMembership:
-    """A member, the generation it takes part in, and the partitions it owns there.
-
-    `metadata` is what kafka-python wants to see again when offsets are committed.
-    """
-
-    member: str
-    generation: int
-    partitions: frozenset[int]
-    metadata: Any
-
-
 def to_records(topic: str, batch: Iterable[Any], arrival_ns: int) -> list[Record]:
     """Turn kafka-python's records of a partition into ours, of no earlier arrival than given."""
     records = []
@@ -52,74 +38,27 @@ def to_records(topic: str, batch: Iterable[Any], arrival_ns: int) -> list[Record
     return records
 
 
-class _Rebalances(ConsumerRebalanceListener):  # type: ignore[misc]
-    """Notes what rebalances changed; kafka-python calls it on its own thread inside `poll`.
-
-    Every rebalance takes all partitions and hands them out anew. A partition that is ours
-    again in the very next generation was nobody else's meanwhile, and just goes on.
-    """
-
-    def __init__(self, consumer: KafkaConsumer, topic: str) -> None:
-        self._consumer, self._topic = consumer, topic
-        self.membership: KafkaMembership | None = None
-        self.revoked: set[int] = set()
-        self.assigned: set[int] = set()
-
-    def on_partitions_revoked(self, revoked: set[TopicPartition]) -> None:
-        """Wait for what comes back: until the generation ends, the partitions are ours."""
-
-    def on_partitions_lost(self, lost: set[TopicPartition]) -> None:
-        """Note that the group gave this member up."""
-        self._own(frozenset(), continued=False)
-        self.membership = None
-
-    def on_partitions_assigned(self, assigned: set[TopicPartition]) -> None:
-        """Note what is new, keep it still, and capture the membership that goes with it."""
-        metadata = self._consumer.group_metadata()
-        old = self.membership
-        owned = frozenset(tp.partition for tp in assigned)
-        new = self._own(
-            owned,
-            continued=old is not None
-            and old.member == metadata.member_id
-            and old.generation + 1 == metadata.generation_id,
-        )
-        for number in new:
-            tp = TopicPartition(self._topic, number)
-            self._consumer.pause(tp)
-            # Any position will do: without one, kafka-python looks for it itself, and raises.
-            self._consumer.seek(tp, 0)
-        self.membership = KafkaMembership(
-            metadata.member_id, metadata.generation_id, owned, metadata
-        )
-
-    def _own(self, owned: frozenset[int], continued: bool) -> frozenset[int]:
-        before = self.membership.partitions if self.membership else frozenset()
-        kept = before & owned if continued else frozenset()
-        # What came and went unseen between two polls is neither; what went stays revoked.
-        gone = before - kept
-        self.revoked |= gone - self.assigned
-        self.assigned = (self.assigned - gone) | (owned - kept)
-        return owned - kept
-
-
 class KafkaSource:
     """A member of a consumer group; see `log.Source`."""
 
-    def __init__(self, cluster: Cluster, topic: str, group: str, session_s: float) -> None:
+    def __init__(
+        self, cluster: Cluster, topic: str, partitions: int, group: str, session_s: float
+    ) -> None:
         self._cluster, self._topic = cluster, topic
         self._name = cluster.namespace + topic
+        assignor = Assignor(self._name, partitions)
         self._consumer = cluster.connect(
             KafkaConsumer,
             group_id=cluster.namespace + group,
             auto_offset_reset="none",
-            partition_assignment_strategy=[StickyPartitionAssignor],
+            partition_assignment_strategy=[assignor],
             session_timeout_ms=int(session_s * 1000),
             heartbeat_interval_ms=int(min(1.0, session_s / 4) * 1000),
             max_poll_interval_ms=60_000,
             **CONSUMER,
         )
-        self._rebalances = _Rebalances(self._consumer, self._name)
+        keep_joins(self._consumer)
+        self._rebalances = Rebalances(self._consumer, self._name, assignor)
         self._consumer.subscribe([self._name], listener=self._rebalances)
         self._sought: set[int] = set()
         self._arrival_ns: dict[int, int] = {}
@@ -182,7 +121,7 @@ class KafkaSource:
 
     def seek(self, partition: int, offset: int) -> None:
         """Continue a partition from an offset."""
-        assert partition in self._owned(), f"partition {partition} is not assigned"
+        assert partition in self._rebalances.owned, f"partition {partition} is not assigned"
         self._consumer.seek(TopicPartition(self._name, partition), offset)
         self._arrival_ns.pop(partition, None)
         self._sought.add(partition)
@@ -201,15 +140,10 @@ class KafkaSource:
     def close(self) -> None:
         """Leave the group. Commits nothing."""
         self._consumer.close(autocommit=False, timeout_ms=5000)
-        self._rebalances.membership = None
-
-    def _owned(self) -> frozenset[int]:
-        """Return what is assigned and was told: a rebalance may be known to `poll` only."""
-        membership = self._rebalances.membership
-        return membership.partitions if membership else frozenset()
+        self._rebalances.forget()
 
     def _named(self, partitions: Sequence[int]) -> list[TopicPartition]:
-        owned = self._owned()
+        owned = self._rebalances.owned
         return [TopicPartition(self._name, number) for number in partitions if number in owned]
 
     def _ask(self, doing: str, question: Callable[[], Any]) -> Any:

@@ -20,7 +20,7 @@ from kafka.errors import (
 from kafka.structs import OffsetAndMetadata
 
 from telesurv_streams._kafka_cluster import RECORD_BYTES_MAX, Cluster
-from telesurv_streams._kafka_read import KafkaMembership
+from telesurv_streams._kafka_rebalance import KafkaMembership
 from telesurv_streams._partition import record_bytes
 from telesurv_streams.log import Fenced, LogUnavailable, Membership, Outgoing
 from telesurv_streams.partitioner import partition_for

@@ -1,9 +1,7 @@
 """The log on Apache Kafka, through kafka-python: nothing outside of these files imports it.
 
-Groups use Kafka's classic protocol with the eager sticky assignor. kafka-python's cooperative
-one reports as owned what a member has lost, and can leave a partition without any owner until
-the next rebalance; the eager one hands out every partition each time. What a partition that
-stays would lose by that, `_kafka_read` keeps (state, position), told by the generation.
+`_kafka_cluster` says where it is, `_kafka_rebalance` who reads what, `_kafka_read` and
+`_kafka_write` do it.
 """
 
 import threading
@@ -100,8 +98,8 @@ class KafkaLog:
 
     def source(self, topic: str, group: str) -> KafkaSource:
         """Join a group on a topic."""
-        self.partitions(topic)
-        return KafkaSource(self._cluster, topic, group, self._session_s)
+        count = self.partitions(topic)
+        return KafkaSource(self._cluster, topic, count, group, self._session_s)
 
     def reader(self, topic: str, partitions: Sequence[int] | None = None) -> KafkaReader:
         """Read partitions (all of them when None) from their first record."""
