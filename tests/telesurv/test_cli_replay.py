@@ -81,3 +81,31 @@ def test_what_cannot_be_replayed_is_said(
     code, _, err = outcome(capsys, "replay", str(empty))
     assert code == 2
     assert str(empty) in err
+
+
+def test_an_imported_file_replays_and_one_that_cannot_be_read_is_said(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    good, bad = tmp_path / "night.csv", tmp_path / "broken.edf"
+    rows = [f"2026-05-04T22:00:{second:02d}Z,97" for second in range(60)]
+    good.write_text("\n".join(["time,SpO2 [%]", *rows]) + "\n")
+    bad.write_bytes(b"no EDF at all")
+    columns = tmp_path / "columns.toml"
+    columns.write_text('[time]\ncolumn = "time"\nunit = "iso"\n')
+    mapping = ("--mapping", str(columns))
+    out = tmp_path / "imported"
+    code, said, _ = outcome(capsys, "import", str(good), "--out", str(out), *mapping, "--json")
+    (report,) = json.loads(said)["recordings"]
+    assert (code, report["patient"], report["error"]) == (0, "night", "")
+    assert report["start"] == "2026-05-04T22:00:00Z"
+    code, said, _ = outcome(capsys, "replay", str(out))
+    assert (code, said.split(", ")[1]) == (0, "1 patient")
+    words = ("import", str(good), str(bad), "--out", str(tmp_path / "again"), "--patient", "p-1")
+    words += mapping
+    code, said, _ = outcome(capsys, *words)
+    assert code == 1
+    assert "patient p-1, spo2" in said
+    assert "broken.edf: not imported" in said
+    code, _, err = outcome(capsys, "import", str(tmp_path / "none"), "--out", str(out))
+    assert code == 2
+    assert "none" in err

@@ -31,7 +31,8 @@ COMMANDS = {
 EPILOG = """\b
 Examples:
   telesurv demo
-  telesurv import records/ --out recording && telesurv replay recording --alerts alerts.jsonl
+  telesurv import records/ --out imported
+  telesurv replay imported --alerts alerts.jsonl
   TELESURV_BOOTSTRAP=kafka:9092 telesurv serve
 
 Settings come from options, the environment (TELESURV_…) and a TOML file (TELESURV_CONFIG);

@@ -4,19 +4,20 @@ from pathlib import Path
 
 import click
 
-from telesurv.cli._output import progress
+from telesurv.cli._output import progress, result
 from telesurv.cli._run import INSTANT, LOGGING, with_settings
 from telesurv.settings import Settings
 
 EPILOG = """\b
 Examples:
-  telesurv import mitdb/100 mitdb/101 --out recording
-  telesurv import night.edf --patient p-07 --start 2026-05-04T22:10:00+02:00 --out recording
-  telesurv import bidmc_01_Numerics.csv --mapping numerics.toml --out recording
+  telesurv import mitdb/100 mitdb/101 --out recordings
+  telesurv import night.edf --patient p-07 --start 2026-05-04T22:10:00+02:00 --out recordings
+  telesurv import ward.csv --mapping columns.toml --out recordings
 
 SRC is a WFDB record (with or without .hea), an EDF or CSV file, or a folder of such. Each record
-becomes a patient under its own name. A signal that nobody knows is kept under a sanitised name,
-and said; annotations are kept beside."""
+becomes a recording in a folder of its own, of a patient under its own name. A signal that nobody
+knows is kept under a sanitised name, and said; annotations are kept beside. Ends with 1 where a
+file could not be read; the others are imported all the same."""
 
 
 @click.command("import", epilog=EPILOG)
@@ -26,7 +27,7 @@ and said; annotations are kept beside."""
     required=True,
     type=click.Path(file_okay=False, path_type=Path),
     metavar="DIR",
-    help="The recording; parts are added when it exists.",
+    help="Gets a folder for each recording.",
 )
 @click.option("--patient", metavar="P", help="The pseudonym, instead of the record's name.")
 @click.option(
@@ -51,12 +52,18 @@ def command(
     start: int | None,
     mapping: Path | None,
     as_json: bool,
-) -> None:
+) -> int:
     """Read WFDB, EDF and CSV recordings into Parquet."""
+    import msgspec
+
     from telesurv.importers import import_recordings
 
     with progress("import") as advance:
-        imported = import_recordings(
-            list(src), out, patient=patient, start_ns=start, mapping=mapping, progress=advance
+        reports = import_recordings(
+            src, out, patient=patient, start_ns=start, mapping=mapping, progress=advance
         )
-    raise AssertionError(imported)
+    sentences = "\n".join(report.sentence() for report in reports)
+    result(as_json, {"recordings": msgspec.to_builtins(reports)}, sentences)
+    # What is no recording at all has no format; leaving that out is no failure.
+    failed = any(report.error and report.format for report in reports)
+    return 1 if failed or all(report.error for report in reports) else 0
