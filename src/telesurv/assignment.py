@@ -6,7 +6,7 @@ from telesurv.checkpoint import CLOCK_KEY, Checkpoint, ClockState
 from telesurv.engine import Engine
 from telesurv.intake import Clock
 from telesurv.snapshot import restore
-from telesurv_streams.log import STATE, Log, Source
+from telesurv_streams.log import STATE, Log, LogUnavailable, Reader, Source
 
 READ_MAX = 500
 """State records that are read, and patients that are restored, between two polls."""
@@ -17,10 +17,9 @@ class Assignment:
 
     def __init__(self, log: Log, source: Source, partition: int) -> None:
         self.partition = partition
-        self._source = source
-        # First the committed offset, then the state up to what is stable after it was read.
-        self.committed = source.committed(partition)
-        self._reader = log.reader(STATE, [partition])
+        self._log, self._source = log, source
+        self.committed: int | None = None
+        self._reader: Reader | None = None
         self._read_all = False
         self._clock: ClockState | None = None
         self._snapshots: dict[bytes, bytes] = {}
@@ -29,23 +28,29 @@ class Assignment:
 
     def step(self, engine: Engine, checkpoint: Checkpoint, now_s: float) -> bool:
         """Read or restore a slice; return whether the partition can flow now."""
+        if self._reader is None:
+            try:
+                # First the committed offset, then the state up to what is stable after that.
+                self.committed = self._source.committed(self.partition)
+            except LogUnavailable:
+                return False  # whoever owned it before us has left a transaction undecided
+            self._reader = self._log.reader(STATE, [self.partition])
         if not self._read_all:
-            self._read()
+            self._read(self._reader)
             return False
         if self._clock is not None or self._snapshots:
             self._begin(engine, checkpoint)
         for key in list(self._snapshots)[:READ_MAX]:
-            row = restore(engine, self._snapshots.pop(key), self.partition)
-            held = int(engine.table.patients["info"][row]["held"])
-            checkpoint.restored(row, held, now_s)
+            row, with_ring = restore(engine, self._snapshots.pop(key), self.partition)
+            checkpoint.restored(row, with_ring, now_s)
         if self._snapshots:
             return False
         self._begin(engine, checkpoint)
         self._reader.close()
         return True
 
-    def _read(self) -> None:
-        for record in self._reader.poll(0.0, READ_MAX):
+    def _read(self, reader: Reader) -> None:
+        for record in reader.poll(0.0, READ_MAX):
             key = record.key or b""
             if key == CLOCK_KEY and record.value:
                 self._clock = msgspec.msgpack.decode(record.value, type=ClockState)
@@ -53,7 +58,7 @@ class Assignment:
                 self._snapshots.pop(key, None)
             else:
                 self._snapshots[key] = record.value
-        self._read_all = self._reader.at_end()
+        self._read_all = reader.at_end()
 
     def _begin(self, engine: Engine, checkpoint: Checkpoint) -> None:
         """Put the clock to where the frames will be read from, once."""
@@ -77,4 +82,5 @@ class Assignment:
 
     def give_up(self) -> None:
         """Forget it: the partition went to somebody else."""
-        self._reader.close()
+        if self._reader is not None:
+            self._reader.close()

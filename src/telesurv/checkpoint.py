@@ -86,12 +86,12 @@ class Checkpoint:
         """Return the next offset to be analysed."""
         return self._position[partition]
 
-    def restored(self, row: int, held: int, now_s: float) -> None:
+    def restored(self, row: int, with_ring: bool, now_s: float) -> None:
         """Take note of a patient whose snapshot was read back."""
         info = self._engine.table.patients["info"][row]
-        first = evidence(self._engine, row)
-        info["saved_held"], info["saved_changes"] = held, info["changes"]
-        info["saved_evidence"] = held if first is None else min(first[0], held)
+        first = None if with_ring else evidence(self._engine, row)
+        info["saved_held"], info["saved_changes"] = info["held"], info["changes"]
+        info["saved_evidence"] = -1 if first is None else min(first[0], info["held"])
         info["saved_s"] = now_s
 
     def cut(self, now_s: float, everything: bool = False) -> Slice | None:
@@ -147,7 +147,12 @@ class Checkpoint:
         first = evidence(self._engine, row)
         idle = info["changes"] == info["saved_changes"]
         newest_ns = self._newest_ns(row)
-        with_ring = first is None or idle or newest_ns - first[1] > OLD_EVIDENCE_NS
+        with_ring = (
+            first is None
+            or idle
+            or newest_ns - first[1] > OLD_EVIDENCE_NS
+            or first[0] < self._committed.get(partition, 0)
+        )
         offset = -1 if first is None or with_ring else min(first[0], held)
         data = snapshot(self._engine, row, held, with_ring)
         key = state_key(self._engine.table.key_of[row])

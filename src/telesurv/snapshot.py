@@ -108,8 +108,11 @@ def snapshot(engine: Engine, row: int, held: int, with_ring: bool) -> bytes:
     return _HEAD.pack(MAGIC, VERSION, zlib.crc32(data)) + data
 
 
-def restore(engine: Engine, data: bytes, partition: int) -> int:
-    """Put a patient back into the engine and return the row; raises `Damaged`."""
+def restore(engine: Engine, data: bytes, partition: int) -> tuple[int, bool]:
+    """Put a patient back into the engine; raises `Damaged`.
+
+    Returns the row, and whether the rings came with it (else the log is to be read again).
+    """
     body = _read(data)
     row = engine.patient(Key(body.mode, body.route, body.patient), partition, body.held)
     table, alerts = engine.table, engine.alerts[row]
@@ -128,7 +131,7 @@ def restore(engine: Engine, data: bytes, partition: int) -> int:
     fusion.present, fusion.analysed = set(body.present), body.analysed
     if alerts.waits:
         engine.waiting.add(row)
-    return row
+    return row, all(line.samples is not None for line in body.lines)
 
 
 def evidence(engine: Engine, row: int) -> tuple[int, int] | None:
@@ -208,7 +211,7 @@ def _line(engine: Engine, line: int, with_ring: bool) -> Line:
     sections["timeline"] = _section(lines["state"][line])
     numbers = tuple(link[name].item() for name in _LINK)
     sections["link"] = ("", msgspec.msgpack.encode(numbers))
-    mask, samples, beats = b"", None, b""
+    mask, samples, beats = b"", b"" if with_ring else None, b""
     if link["ring_size"]:
         pool, at = table.rings[int(link["ring_size"])], int(link["ring"])
         kept = _kept(link)
@@ -278,7 +281,7 @@ def _put_line(engine: Engine, row: int, saved: Line) -> int:
         pool, at = table.rings[int(link["ring_size"])], int(link["ring"])
         kept = _kept(link)
         pool["mask"][at, kept] = np.frombuffer(zlib.decompress(saved.mask), np.uint8)
-        if saved.samples is not None:
+        if saved.samples:
             pool["samples"][at, kept] = np.frombuffer(zlib.decompress(saved.samples), np.int16)
         beats = np.frombuffer(zlib.decompress(saved.beats), ring.BEATS)
         pool["beats"][at, : len(beats)] = beats

@@ -2,11 +2,12 @@
 
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import Protocol
 
 from telesurv.simulate.patient import Patient
-from telesurv_streams.log import Log, Sink
+from telesurv_streams.log import Log, Outgoing, Sink
 
 RECORDED_FRAME_S = 10
 """Seconds of a frame on disk."""
@@ -15,11 +16,25 @@ RECORDED_AT_ONCE_S = 10
 FULL_WAIT_S = 0.02
 ACKNOWLEDGED_S = 30.0
 
+
+class Sender(Protocol):
+    """What sends messages second by second: a simulated patient, or a recording's excerpt."""
+
+    @property
+    def name(self) -> str:
+        """Pseudonym."""
+        ...
+
+    def messages(self, from_s: int, to_s: int) -> Iterator[Outgoing]:
+        """Yield the messages of seconds [from_s, to_s)."""
+        ...
+
+
 Progress = Callable[[float, float, str], None]
 
 
 def play(
-    patients: Sequence[Patient],
+    patients: Sequence[Sender],
     log: Log,
     *,
     duration_s: int | None = None,
