@@ -200,6 +200,14 @@ def test_a_trend_forgets_what_is_older_than_a_day():
     assert list(feed.series("live", "p-0001", "heart_rate").mean) == [70]
 
 
+def test_minutes_that_never_came_are_not_those_of_the_day_before():
+    feed = fed(*day("p-0001"))
+    feed.apply(minute(70, 65, NOW + timedelta(minutes=30)))
+    series = feed.series("live", "p-0001", "heart_rate")
+    assert series.minute[-1] - series.minute[-2] == 30
+    assert len(series.minute) == MINUTES - 59 - 29
+
+
 def test_a_replay_may_begin_again_at_an_earlier_date():
     feed = fed(minute(70, 65, NOW, mode="replay"))
     feed.apply(minute(60, 55, NOW - timedelta(days=30), mode="replay"))

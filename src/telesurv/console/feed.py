@@ -74,6 +74,7 @@ class Feed:
         self._left_out: dict[Identity, None] = {}  # open, but beyond OPEN_MAX; oldest first
         self._trends = Trends()
         self._liveness = Liveness(partitions)
+        self._sorted: tuple[int, list[Held]] = (-1, [])  # of which version: the open alerts
         self.version = 0  # rises whenever an alert or a trend changes
         self.modes: frozenset[str] = frozenset()  # of all alerts and minutes that were read
         self.malformed = 0
@@ -206,10 +207,13 @@ class Feed:
     def open(self) -> list[Held]:
         """Return the open alerts: by priority, then onset, newest first."""
         with self._lock:
-            held = [h for i, h in self._held.items() if i not in self._resolved]
-        held.sort(key=lambda h: (h.alert.onset, h.identity), reverse=True)
-        held.sort(key=lambda h: PRIORITIES.index(h.alert.priority))
-        return held
+            version, held = self._sorted
+            if version != self.version:  # every connected page asks twice a second
+                held = [h for i, h in self._held.items() if i not in self._resolved]
+                held.sort(key=lambda h: (h.alert.onset, h.identity), reverse=True)
+                held.sort(key=lambda h: PRIORITIES.index(h.alert.priority))
+                self._sorted = self.version, held
+            return list(held)
 
     def resolved(self) -> list[Held]:
         """Return the resolved alerts that are kept, the last one resolved first."""
