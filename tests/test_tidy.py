@@ -2,6 +2,7 @@
 
 import ast
 import re
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -58,6 +59,14 @@ def names_used(tree: ast.Module) -> Iterator[tuple[int, str]]:
             yield from ((node.lineno, alias.name) for alias in node.names)
 
 
+def asks_the_time(tree: ast.Module) -> Iterator[tuple[int, str]]:
+    """Where a wall clock is asked through the type datetime, which import contracts allow."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+            if node.func.attr in {"now", "utcnow", "today"}:
+                yield node.lineno, node.func.attr
+
+
 def headings(markdown: str) -> list[str]:
     """Lines of level one outside of code blocks."""
     outside = re.sub(r"^(```|~~~).*?^\1", "", markdown, flags=re.MULTILINE | re.DOTALL)
@@ -87,6 +96,20 @@ def test_only_jit_compiles_and_packages_do_not_print() -> None:
                 faults.append(f"{place(path)}:{line}: {name} is _jit.py's; use @kernel")
             if name in {"print", "breakpoint"} and packaged:
                 faults.append(f"{place(path)}:{line}: {name} in a package; log or click.echo")
+    assert not faults, "\n".join(faults)
+
+
+def test_what_decides_asks_no_clock() -> None:
+    contracts = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]
+    (core,) = (c for c in contracts["contracts"] if c["id"] == "sans-io-core")
+    modules = tuple(module.replace(".", "/") for module in core["source_modules"])
+    judged, faults = set[str](), []
+    for path, tree in sources():
+        inside = place(path).partition("/")[2].removesuffix(".py")
+        if found := [m for m in modules if inside == m or inside.startswith(m + "/")]:
+            judged.update(found)
+            faults += [f"{place(path)}:{line}: {name}" for line, name in asks_the_time(tree)]
+    assert judged == set(modules)
     assert not faults, "\n".join(faults)
 
 
@@ -122,6 +145,7 @@ def test_the_tests_above_can_fail() -> None:
     assert not too_long(ast.parse("@kernel\ndef f():\n" + "    x = 1\n" * 90))
     assert (1, "njit") in set(names_used(ast.parse("from numba import njit")))
     assert (1, "njit") in set(names_used(ast.parse("numba.njit(f)")))
+    assert list(asks_the_time(ast.parse("datetime.now(UTC)"))) == [(1, "now")]
     assert MARKERS.search("# FIX" + "ME: later")
     assert HOMES.search("see /ho" + "me/someone/file")
     assert headings("# One\n```sh\n# not one\n```\n# Two\n") == ["# One", "# Two"]
