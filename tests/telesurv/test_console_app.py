@@ -340,8 +340,8 @@ def test_without_javascript_the_page_reloads_itself():
 def test_a_strange_host_is_refused():
     app = create_app(fed(asystole()), hosts=frozenset({"localhost", "::1"}))
     for host, status in (
-        ("localhost:8460", 200),
-        ("[::1]:8460", 200),
+        ("localhost:8600", 200),
+        ("[::1]:8600", 200),
         ("LOCALHOST", 200),
         ("evil.example", 400),
         ("localhost.evil.example", 400),

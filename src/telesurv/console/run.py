@@ -25,7 +25,7 @@ from telesurv_streams.log import (
     Reader,
 )
 
-PORT = 8460
+PORT = 8600
 RECORDS_MAX = 500
 RETRY_S = 2.0
 STOP_S_MAX = 5.0
