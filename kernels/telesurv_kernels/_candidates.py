@@ -18,6 +18,7 @@ KNOWN_BEATS = 4
 CONFIRM_MARKS = 2  # a hill is a candidate after less than this, 0.3 s
 LAG_MARKS = 3  # a candidate waits for so many distances between MARKs at most
 STRONG = 0.45  # of the way from noise to the usual beat
+CLEAR = 0.25  # once the T of the last beat is over
 WEAK = 0.2
 AFTER_RR = 0.5  # a weak beat lies so far after the last one
 BEFORE_RR = 0.4  # and so far before the next one
@@ -25,8 +26,7 @@ ALONE_RR = 1.5  # or leaves such a gap if there is none
 LEVEL_QUANTILE = 0.4  # of the strengths of the last beats
 LEVEL_RISE = 2.0  # one beat counts for at most so many usual ones
 LEARNT_LEVEL = 0.8  # of the strongest candidate
-LEARNT_NOISE = 0.1
-NOISE_WEIGHT = 0.125  # of one rejected candidate
+NOISE_HILL = 2.0  # times the calmest 100 ms
 OLD_LEVEL = 0.125  # least share of the old strength when levels are taken anew
 FADE = 0.5  # of the old strength when nothing was left of it
 MEMORY = 8  # beats, intervals, rejected candidates remembered
@@ -149,7 +149,6 @@ def _learn(s: Any) -> None:
         strongest = max(strongest, s["pending_uv"][slot])
     s["learnt"] = 1
     s["level_uv"] = LEARNT_LEVEL * strongest
-    s["noise_uv"] = LEARNT_NOISE * strongest
     s["rejected"] = 0
 
 
@@ -164,7 +163,6 @@ def _relearn(s: Any, sample: int) -> None:
     s["strengths"] = 0
     if strongest > 0.0 and strongest >= OLD_LEVEL * s["level_uv"]:
         s["level_uv"] = LEARNT_LEVEL * strongest
-        s["noise_uv"] = min(s["noise_uv"], LEARNT_NOISE * strongest)
     else:
         s["level_uv"] *= FADE
 
@@ -181,6 +179,11 @@ def _is_beat(s: Any, p: Any, sample: int) -> int:
     strong = noise + STRONG * (level - noise)
     if uv >= strong:
         return 1
+    rr = s["rr"]
+    since = peak - s["last"] if s["beats"] > 0 else max(2 * rr, p["t_end"])
+    # How far from the last beat's T it is: 0 within, 1 beyond.
+    beyond = min(max((since - p["t_top"]) / (p["t_end"] - p["t_top"]), 0.0), 1.0)
+    clear = noise + (STRONG + beyond * (CLEAR - STRONG)) * (level - noise)
     if uv < max(noise + WEAK * (level - noise), WEAK * level):
         return 0
     follower = -1
@@ -191,13 +194,13 @@ def _is_beat(s: Any, p: Any, sample: int) -> int:
     if follower < 0 and sample < peak + LAG_MARKS * p["quarter"]:
         return -1
     until = s["pending_sample"][follower] if follower >= 0 else sample
-    rr = s["rr"]
     for slot in range(1, s["pending"]):
         if s["pending_sample"][slot] >= until and follower >= 0:
             break
         if s["pending_uv"][slot] > uv and s["pending_sample"][slot] - peak < 0.5 * rr:
             return 0
-    since = peak - s["last"] if s["beats"] > 0 else 2 * rr
+    if uv >= clear:
+        return 1 if follower < 0 or until - peak > BEFORE_RR * rr else 0
     if since <= AFTER_RR * rr:
         return 0
     if follower >= 0:
@@ -224,12 +227,11 @@ def _accept(s: Any, p: Any) -> None:
 
 
 @kernel
-def _reject(s: Any) -> None:
+def _reject(s: Any, p: Any) -> None:
     """Count the first candidate that waits as noise."""
     uv = s["pending_uv"][0]
     s["rejected_uv"][s["rejected"] % MEMORY] = uv
     s["rejected"] += 1
-    s["noise_uv"] += NOISE_WEIGHT * (min(uv, s["level_uv"]) - s["noise_uv"])
 
 
 @kernel
@@ -275,7 +277,7 @@ def judge(
             while s["pending"] > 0 and s["pending_sample"][0] - s["last"] < p["refractory"]:
                 _drop_first(s)
         else:
-            _reject(s)
+            _reject(s, p)
             _drop_first(s)
     due = ALWAYS
     for slot in range(s["pending"]):
@@ -296,9 +298,14 @@ def mark(
     quarters = (sample + 1) // p["quarter"]
     s["readable_recent"][(quarters - 1) % QUARTERS] = s["readable"]
     s["readable"] = 0
+    s["calm_recent"][(quarters - 1) % MEMORY] = np.sqrt(np.float64(s["calm"]) / p["power"])
+    s["calm"] = ALWAYS
+    s["noise_uv"] = NOISE_HILL * _middle(s["calm_recent"], MEMORY, 0.5)
     silent = p["silent"] if s["beats"] >= KNOWN_BEATS else p["silent_new"]
     if sample - s["quiet"] >= silent:
         _relearn(s, sample)
+    # The levels moved: what waits is judged again.
+    s["due"] = sample + 1
     if s["learnt"] == 0 and sample < s["learn_end"]:
         return found
     # What waits is not decided, nor what may still become a candidate.

@@ -12,15 +12,18 @@
    - Of two within 200 ms the stronger stays; so it does of two within 300 ms and 0.4 of the
      usual RR, unless they are within 10 % of each other: P, Q, R, S, T of one beat.
    - Strong (above noise by 0.45 of the way to the usual beat) is a beat once 400 ms passed.
-   - Weak (0.2 of the way) is a beat when it fills a gap: 0.5 RR after the last beat, 0.4 RR
-     before the next strong one; or without a next one within 750 ms, when that makes 1.5 RR.
-     This is the search-back of Pan and Tompkins (1985), without looking back: the weak ones
-     wait. A stronger one within 0.5 RR wins.
+   - Clear is a beat when no stronger one follows within 0.5 RR, and no strong one within
+     0.4 RR. What is clear depends on the time since the last beat, for its T lies there:
+     0.45 of the way until 0.36 s (where Pan and Tompkins look for T), 0.25 from 0.5 s on.
+   - Weak (0.2 of the way) must fill a gap besides: 0.5 RR after the last beat, and without a
+     strong one within 750 ms the gap is 1.5 RR. This is the search-back of Pan and Tompkins
+     (1985) without looking back: the weak ones wait.
 
    The usual beat is a low quantile of the last 8, so that a small beat among big ones, or
-   after one, is measured by its like. Noise is a running mean of what was rejected.
+   after one, is measured by its like. Noise is twice the calmest 100 ms of a quarter of a
+   second, the median of 8: rejected candidates would not do, for they may be beats.
 5. Nothing weaker than 0.04 mV in the band is a candidate. A QRS of 0.15 mV peak to peak is
-   about that, and smaller ones need not be seen (IEC 60601-2-27 forbids to count them).
+   about that, and a monitor is not to count smaller ones (ANSI/AAMI EC13).
 
 **Learning.** For the first 2 s of a row candidates are only collected, then judged by the
 strongest: nothing is lost, it comes late. After a gap the old levels hold until beats say
@@ -86,6 +89,7 @@ DEAD_S = 1.0  # a masked stretch of this length without signal makes a gap
 MARK_S = 0.25
 
 FLOOR_UV = 40.0  # weakest candidate
+T_S = (0.36, 0.5)  # the T after a beat is largest before, and over after
 RR_S = (0.3, 1.5)  # the usual RR is taken to be within
 RR_FIRST_S = 1.0  # before any is known
 
@@ -110,6 +114,8 @@ PARAMS = np.dtype(
         ("silent", np.int64),
         ("silent_new", np.int64),
         ("dead", np.int64),
+        ("t_top", np.int64),
+        ("t_end", np.int64),
         ("rr_first", np.int64),
         ("rr_min", np.int64),
         ("rr_max", np.int64),
@@ -132,6 +138,7 @@ STATE = np.dtype(
         ("top", np.int64),
         ("top_sample", np.int64),
         ("readable", np.int64),  # readable samples of the present quarter
+        ("calm", np.int64),  # lowest power of the present quarter
         ("due", np.int64),  # sample at which candidates are judged next, if any wait
         ("gap", np.int64),  # sample of the last GAP
         ("marked", np.int64),  # quarters that the last MARK or GAP covered
@@ -149,6 +156,7 @@ STATE = np.dtype(
         ("rr_recent", np.int64, (MEMORY,)),
         ("uv_recent", np.float64, (MEMORY,)),
         ("rejected_uv", np.float64, (MEMORY,)),
+        ("calm_recent", np.float64, (MEMORY,)),  # by quarter, as a strength
         ("pending_sample", np.int64, (PENDING,)),
         ("pending_uv", np.float64, (PENDING,)),
         ("pending_mv", np.float64, (PENDING,)),
@@ -210,6 +218,8 @@ def params(rate_hz: float, scale_mv: float) -> NDArray[Any]:
         ("silent", SILENT_S),
         ("silent_new", SILENT_NEW_S),
         ("dead", DEAD_S),
+        ("t_top", T_S[0]),
+        ("t_end", T_S[1]),
         ("rr_first", RR_FIRST_S),
         ("rr_min", RR_S[0]),
         ("rr_max", RR_S[1]),
@@ -286,6 +296,7 @@ def advance(
         top_sample = s["top_sample"]
         due = s["due"]
         readable = s["readable"]
+        calm = s["calm"]
         left = quarter - count % quarter  # samples of this quarter, this one included
         for k in range(first, last):
             code = samples[k]
@@ -327,6 +338,7 @@ def advance(
             codes[slot] = codes[(count - 1) & (CODES - 1)] if missing != 0 else code
             bits[slot] = bit
             readable += bit == 0
+            calm = min(calm, power)
             if begun == 0:
                 pass  # no signal since the restart
             elif rising != 0:
@@ -352,7 +364,10 @@ def advance(
                 left = quarter
                 if begun != 0:
                     s["readable"] = readable
+                    s["calm"] = calm
                     found = mark(s, p, row, segment, count, findings, found)
+                    calm = ALWAYS
+                    due = s["due"]
                 readable = 0
             count += 1
         s["count"] = count
@@ -372,4 +387,5 @@ def advance(
         s["top_sample"] = top_sample
         s["due"] = due
         s["readable"] = readable
+        s["calm"] = calm
     return found

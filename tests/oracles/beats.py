@@ -110,8 +110,9 @@ class Judge:
 
     n: Samples
     gap: int
+    power: NDArray[np.int64]
     level: float
-    noise: float
+    calm: list[float]  # of the last quarters, by their number
     learnt: bool
     waiting: list[Candidate] = field(default_factory=list)
     peaks: list[int] = field(default_factory=list)
@@ -124,6 +125,10 @@ class Judge:
         self.learn_end = self.gap + (0 if self.learnt else self.n(k.LEARN_S))
         self.marked = self.gap // self.n(k.MARK_S)
         self.found.append((GAP, self.gap, self.gap, 0.0, 0))
+
+    @property
+    def noise(self) -> float:
+        return c.NOISE_HILL * sorted(self.calm)[c.MEMORY // 2]
 
     @property
     def rr(self) -> int:
@@ -155,7 +160,7 @@ class Judge:
                 return
             strongest = max(one.uv for one in self.waiting)
             self.learnt = True
-            self.level, self.noise = c.LEARNT_LEVEL * strongest, c.LEARNT_NOISE * strongest
+            self.level = c.LEARNT_LEVEL * strongest
             self.rejected = []
         while self.waiting:
             verdict = self.verdict(now)
@@ -164,7 +169,6 @@ class Judge:
             first = self.waiting.pop(0)
             if not verdict:
                 self.rejected.append(first.uv)
-                self.noise += c.NOISE_WEIGHT * (min(first.uv, self.level) - self.noise)
                 continue
             self.found.append((BEAT, first.peak, now, first.mv, first.flags))
             self.peaks.append(first.peak)
@@ -195,15 +199,21 @@ class Judge:
         between = [one for one in later if not followers or one.peak < until]
         if any(one.uv > first.uv and one.peak - first.peak < 0.5 * rr for one in between):
             return False
-        since = first.peak - self.peaks[-1] if self.peaks else 2 * rr
+        t_top, t_end = (self.n(at) for at in k.T_S)
+        since = first.peak - self.peaks[-1] if self.peaks else max(2 * rr, t_end)
+        share = float(np.interp(since, (t_top, t_end), (0.0, 1.0)))
+        share = c.STRONG + share * (c.CLEAR - c.STRONG)
+        apart = until - first.peak > c.BEFORE_RR * rr
+        if first.uv >= self.noise + share * (self.level - self.noise):
+            return not followers or apart
         if since <= c.AFTER_RR * rr:
             return False
-        if followers:
-            return until - first.peak > c.BEFORE_RR * rr
-        return since + until - first.peak > c.ALONE_RR * rr
+        return apart if followers else since + until - first.peak > c.ALONE_RR * rr
 
     def mark(self, now: int, readable: NDArray[np.bool_]) -> None:
         quarter = self.n(k.MARK_S)
+        calm = self.power[max(now + 1 - quarter - self.gap, 0) : now + 1 - self.gap].min()
+        self.calm[now // quarter % c.MEMORY] = float(np.sqrt(calm / self.n(k.POWER_S)))
         if now - self.quiet >= self.n(
             k.SILENT_S if len(self.peaks) >= c.KNOWN_BEATS else k.SILENT_NEW_S
         ):
@@ -211,7 +221,6 @@ class Judge:
             self.quiet, self.rejected, self.strengths = now, [], []
             if strongest > 0 and strongest >= c.OLD_LEVEL * self.level:
                 self.level = c.LEARNT_LEVEL * strongest
-                self.noise = min(self.noise, c.LEARNT_NOISE * strongest)
             else:
                 self.level *= c.FADE
         if not self.learnt and now < self.learn_end:
@@ -227,11 +236,14 @@ class Judge:
 
 
 def candidates(
-    codes: NDArray[np.int16], bits: NDArray[np.uint8], gap: int, scale_mv: float, n: Samples
+    filled: NDArray[np.int64],
+    power: NDArray[np.int64],
+    bits: NDArray[np.uint8],
+    gap: int,
+    scale_mv: float,
+    n: Samples,
 ) -> dict[int, Candidate]:
     """Return the candidates of a stretch that begins at `gap` by the sample that shows them."""
-    filled, mv = without_holes(codes, bits, scale_mv)
-    power = power_of(mv, n)
     floor = round(n(k.POWER_S) * k.FLOOR_UV**2)
     delay = n(k.POWER_S) // 2 + n(k.BAND_DELAY_S)
     found = {}
@@ -258,10 +270,12 @@ def findings(
     """Return what the kernel finds in a row's whole signal."""
     n = Samples(rate_hz)
     found: list[Finding] = []
-    levels = (0.0, 0.0, False)
+    level, calm, learnt = 0.0, [0.0] * c.MEMORY, False
     for gap, end in stretches(bits, restarts, n):
-        judge = Judge(n, gap, *levels)
-        seen = candidates(codes[gap:end], bits[gap:end], gap, scale_mv, n)
+        filled, mv = without_holes(codes[gap:end], bits[gap:end], scale_mv)
+        power = power_of(mv, n)
+        judge = Judge(n, gap, power, level, calm, learnt)
+        seen = candidates(filled, power, bits[gap:end], gap, scale_mv, n)
         for now in range(gap, end):
             if now in seen:
                 judge.consider(seen[now])
@@ -269,5 +283,5 @@ def findings(
             if (now + 1) % n(k.MARK_S) == 0:
                 judge.mark(now, bits == 0)
         found += judge.found
-        levels = judge.level, judge.noise, judge.learnt
+        level, learnt = judge.level, judge.learnt
     return found
