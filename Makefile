@@ -52,6 +52,7 @@ demo: install ## Simulated patients, service and console on this machine, no bro
 
 .PHONY: test
 test: install ## Run the tests (TELESURV_RECORDINGS=DIR adds those on whole databases)
+	@$(BIN)/telesurv warm >/dev/null # once, not in each of the processes that test
 	@$(BIN)/python -m pytest -n 2 --dist loadgroup -q -rfEs --durations=10 $(ARGS)
 
 .PHONY: lint

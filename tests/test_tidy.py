@@ -62,9 +62,9 @@ def names_used(tree: ast.Module) -> Iterator[tuple[int, str]]:
 def asks_the_time(tree: ast.Module) -> Iterator[tuple[int, str]]:
     """Where a wall clock is asked through the type datetime, which import contracts allow."""
     for node in ast.walk(tree):
-        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
-            if node.func.attr in {"now", "utcnow", "today"}:
-                yield node.lineno, node.func.attr
+        called = node.func if isinstance(node, ast.Call) else None
+        if isinstance(called, ast.Attribute) and called.attr in {"now", "utcnow", "today"}:
+            yield called.lineno, called.attr
 
 
 def headings(markdown: str) -> list[str]:
