@@ -19,6 +19,12 @@ BEFORE_NS, AFTER_NS = 10_000_000_000, 10_000_000_000
 KEPT_NS = 20_000_000_000
 """How far before the decision a strip may begin; the ring holds this and what may follow it."""
 
+SLOW_BEFORE_NS, SLOW_KEPT_NS = 30_000_000_000, 45_000_000_000
+"""The same for a numeric such as SpO2, whose ring holds a minute at least."""
+
+COVERED_NS = 10_000_000_000
+"""A later strip that begins this soon after the first one replaces it."""
+
 SKEW_ENDS_NS = 3_600_000_000_000
 """A device's clock is right again when for this long nothing came from the future."""
 
@@ -246,7 +252,11 @@ def _frame_strip(
     episode: Episode, condition: Condition, change: Change, around: Surroundings
 ) -> None:
     """Choose what the strip shows, and cut what there is of it."""
-    if episode.strip is not None and episode.first_strip is None:
+    before_ns, kept_ns = BEFORE_NS, KEPT_NS
+    if condition.unit == "%":
+        before_ns, kept_ns = SLOW_BEFORE_NS, SLOW_KEPT_NS
+    from_ns = max(change.onset_ns - before_ns, change.detected_ns - kept_ns)
+    if episode.first_strip is None and from_ns > episode.strip_from_ns + COVERED_NS:
         episode.first_strip = episode.strip
     episode.strip_line = change.timeline
     if change.timeline < 0:  # of no channel: how the patient was before
@@ -255,7 +265,7 @@ def _frame_strip(
         episode.strip_from_ns, episode.strip_to_ns = position_ns - KEPT_NS, position_ns
         _cut(episode, around, position_ns)
         return
-    episode.strip_from_ns = max(change.onset_ns - BEFORE_NS, change.detected_ns - KEPT_NS)
+    episode.strip_from_ns = from_ns
     episode.strip_to_ns = max(change.onset_ns + AFTER_NS, change.detected_ns)
     episode.strip_complete = False
     _cut(episode, around, change.detected_ns)
