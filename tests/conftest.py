@@ -1,5 +1,6 @@
 """What tests need from outside: a Kafka, whole databases, a browser; said loudly where missing."""
 
+import contextlib
 import os
 import shutil
 import tempfile
@@ -11,7 +12,7 @@ from typing import NoReturn
 
 import pytest
 
-from kafka_broker import NoBroker, running
+from kafka_broker import Broker, NoBroker, running
 
 MARKERS = ("kafka", "recordings", "browser")
 """Tests so marked may be left out; the end of the run says which, and why."""
@@ -93,16 +94,24 @@ def kafka_bootstrap() -> Iterator[str]:
     if given := os.environ.get("TELESURV_TEST_BOOTSTRAP"):
         yield given
         return
-    with tempfile.TemporaryDirectory(prefix="telesurv-kafka-") as folder:
-        started = running(Path(folder))
+    with contextlib.ExitStack() as stack:
+        folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="telesurv-kafka-"))
         try:
-            broker = started.__enter__()
+            broker = stack.enter_context(running(Path(folder)))
         except NoBroker as error:
             leave_out("kafka", str(error))
+        yield broker.bootstrap
+
+
+@pytest.fixture
+def own_broker(tmp_path: Path) -> Iterator[Broker]:
+    """A broker for one test that does it harm; for tests marked `kafka`."""
+    with contextlib.ExitStack() as stack:
         try:
-            yield broker.bootstrap
-        finally:
-            started.__exit__(None, None, None)
+            broker = stack.enter_context(running(tmp_path))
+        except NoBroker as error:
+            leave_out("kafka", str(error))
+        yield broker
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from telesurv_streams.log import Log, Outgoing, Reader, Record, Source, Topic
+from telesurv_streams.log import Log, LogUnavailable, Outgoing, Reader, Record, Source, Topic
 from telesurv_streams.memory import MemoryLog
 
 GROUP = "workers"
@@ -26,6 +26,7 @@ class Worker:
     def __init__(self, log: Log, topic: str = "frames", group: str = GROUP) -> None:
         self.source: Source = log.source(topic, group)
         self.owned: set[int] = set()
+        self.unplaced: set[int] = set()  # of these, where to begin is not known yet
         self.records: list[Record] = []
         self.assigned: list[int] = []  # all that ever came
         self.revoked: list[int] = []
@@ -34,11 +35,14 @@ class Worker:
         records, assigned, revoked = self.source.poll(0.05, 500)
         self.owned -= set(revoked)
         self.revoked += revoked
-        for number in assigned:
-            committed = self.source.committed(number)
-            first = self.source.bounds(number)[0]
-            self.source.seek(number, first if committed is None else committed)
-        self.source.resume(assigned)
+        self.unplaced = (self.unplaced - set(revoked)) | set(assigned)
+        for number in sorted(self.unplaced):
+            with contextlib.suppress(LogUnavailable):  # asked again by the next turn
+                committed = self.source.committed(number)
+                first = self.source.bounds(number)[0]
+                self.source.seek(number, first if committed is None else committed)
+                self.source.resume([number])
+                self.unplaced.discard(number)
         self.owned |= set(assigned)
         self.assigned += assigned
         self.records += records

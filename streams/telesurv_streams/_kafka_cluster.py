@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 import kafka.errors
+from kafka.net.compat import KafkaNetClient
 
 from telesurv_streams.log import LogUnavailable, Misconfigured
 
@@ -62,17 +63,29 @@ class Cluster:
         """Return a client of kafka-python, connected; `LogUnavailable` when none answers."""
         started = time.monotonic()
         secrets = {n: Secret(v) if isinstance(v, str) else v for n, v in self.security.items()}
+        opened: list[KafkaNetClient] = []
+
+        def open_(**settings: Any) -> KafkaNetClient:
+            opened.append(KafkaNetClient(**settings))
+            return opened[-1]
+
         try:
             return make(
                 bootstrap_servers=list(self.bootstrap),
                 bootstrap_timeout_ms=int(self.patience_s * 1000),
                 client_id="telesurv",
+                # Not half a minute: a broker that is back is to be found at once.
+                reconnect_backoff_max_ms=2000,
+                kafka_client=open_,
                 **secrets,
                 **options,
             )
-        except kafka.errors.KafkaConfigurationError as error:
-            raise Misconfigured(f"Kafka client: {error}") from error
         except (kafka.errors.KafkaError, OSError) as error:
+            # A client that could not begin would leave its thread and sockets behind.
+            for client in opened:
+                client.close()
+            if isinstance(error, kafka.errors.KafkaConfigurationError):
+                raise Misconfigured(f"Kafka client: {error}") from error
             waited_s = time.monotonic() - started
             raise LogUnavailable(
                 f"no Kafka at {', '.join(self.bootstrap)}, waited {waited_s:.1f} s "
