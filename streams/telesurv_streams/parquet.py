@@ -14,6 +14,7 @@ from typing import Self
 
 import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 
 from telesurv_streams.frame import DISK_SCHEMA
 from telesurv_streams.log import HEADER_KIND, HEADER_MODE, Misconfigured, Record
@@ -36,12 +37,13 @@ from telesurv_streams.recordings import merged
 from telesurv_streams.wire import Row, to_batch
 
 GROUP_NS = 60_000_000_000
-"""A row group is about a minute, where that is enough to be worth one."""
+"""A row group is about a minute ..."""
 GROUP_BYTES_MIN, GROUP_BYTES_MAX = 1 << 14, 1 << 23
+"""... where that is neither too little to be worth one (by `_weight`), nor too much to hold."""
 GROUP_ROWS_MAX = 1 << 16
 PART_NS = 3_600_000_000_000
-PART_BYTES_MAX = 1 << 27
-"""A part is closed after an hour of data, or at this size before compression."""
+PART_BYTES_MIN, PART_BYTES_MAX = 1 << 20, 1 << 27
+"""A part is closed after an hour of data of this size at least, or at the second size."""
 MERGED_BYTES_MAX = 1 << 28
 """File size that merging does not go beyond."""
 
@@ -92,9 +94,10 @@ class Writer:
             self._lock.release()
             raise
         self._buffer: list[pa.RecordBatch] = []
-        self._bytes = self._rows = 0
+        self._weight = self._bytes = self._rows = 0
         self._span: tuple[int, int] | None = None
         self._part: PartFile | None = None
+        self._part_weight = 0
         self._arrived_ns: dict[str, int] = {}
         self.positions: dict[str, int] = {}
         """Of `records`, for each "topic/partition": the offset to go on from, as synced."""
@@ -134,31 +137,31 @@ class Writer:
             self.append_batch(pa.RecordBatch.from_pylist(rows, RECORD_SCHEMA))
 
     def append_batch(self, batch: pa.RecordBatch) -> None:
-        """Add rows of the kind's schema."""
+        """Add rows of the kind's schema, in any order."""
         assert batch.schema.equals(SCHEMAS[self.kind]), f"columns {batch.schema.names}"
         if not batch.num_rows:
             return
         keys = key_ns(pa.Table.from_batches([batch]), self.kind)
         low, high = int(keys.min()), int(keys.max())
-        self._span = (
-            (min(low, self._span[0]), max(high, self._span[1])) if self._span else (low, high)
-        )
+        if self._span is not None:
+            low, high = min(low, self._span[0]), max(high, self._span[1])
+        self._span = (low, high)
         self._buffer.append(batch)
+        self._weight += _weight(batch)
         self._bytes += batch.nbytes
         self._rows += batch.num_rows
-        long_enough = self._span[1] - self._span[0] >= GROUP_NS and self._bytes >= GROUP_BYTES_MIN
-        if long_enough or self._bytes >= GROUP_BYTES_MAX or self._rows >= GROUP_ROWS_MAX:
-            self._write_group()
+        enough = high - low >= GROUP_NS and self._weight >= GROUP_BYTES_MIN
+        if enough or self._bytes >= GROUP_BYTES_MAX or self._rows >= GROUP_ROWS_MAX:
+            self._write_groups()
 
     def close_part(self) -> Path | None:
         """Write what is there as a finished part, for readers to see; None: nothing was."""
-        if self._buffer:
-            self._write_group(closing=True)
-        part, self._part = self._part, None
-        if part is None:
+        while self._buffer:
+            self._write_groups()
+        if self._part is None:
             return None
-        path = part.close()
-        self._reached(part.positions)
+        path = self._part.path
+        self._finish(self._part)
         return path
 
     def close(self) -> None:
@@ -187,30 +190,55 @@ class Writer:
         else:
             self.abandon()
 
-    def _write_group(self, *, closing: bool = False) -> None:
+    def _write_groups(self) -> None:
+        """Write what the buffer holds, but a last group that is not complete yet."""
         table, keys = in_order(pa.Table.from_batches(self._buffer), self.kind)
+        rows_min = -(-GROUP_BYTES_MIN * self._rows // self._weight)
+        rows_max = max(1, min(GROUP_ROWS_MAX, GROUP_BYTES_MAX * self._rows // self._bytes))
+        weight = self._weight
         self._buffer.clear()
-        groups = 1 + max(self._bytes // (2 * GROUP_BYTES_MAX), self._rows // (2 * GROUP_ROWS_MAX))
-        self._bytes = self._rows = 0
+        self._weight = self._bytes = self._rows = 0
         self._span = None
-        if self._part is not None and keys[0] < self._part.last_ns:
-            self._reached(self._finish(self._part))
+        at = 0
+        while at < len(keys):
+            minute = int(np.searchsorted(keys, keys[at] + GROUP_NS))
+            to = min(max(minute, at + rows_min), at + rows_max, len(keys))
+            if at and to == len(keys):
+                self.append_batch(table.slice(at).combine_chunks().to_batches()[0])
+                return
+            self._write_group(table.slice(at, to - at), keys[at:to])
+            self._part_weight += weight * (to - at) // len(keys)
+            at = to
+
+    def _write_group(self, table: pa.Table, keys: NDArray[np.int64]) -> None:
+        if self._part is not None and self._is_full(self._part, int(keys[0])):
+            self._finish(self._part)
         if self._part is None:
             self._part = PartFile(next_path(self.directory), self.kind)
-        self._part.write(table, keys, int(groups))
-        assert self._part.first_ns is not None
-        full = self._part.raw_bytes >= PART_BYTES_MAX
-        if not closing and (full or self._part.last_ns - self._part.first_ns >= PART_NS):
-            self._reached(self._finish(self._part))
+            self._part_weight = 0
+        self._part.write(table, keys)
 
-    def _finish(self, part: PartFile) -> dict[str, int]:
+    def _is_full(self, part: PartFile, next_ns: int) -> bool:
+        """Whether rows from `next_ns` on belong into another part."""
+        assert part.first_ns is not None, "a part has rows from its first write on"
+        long_enough = next_ns - part.first_ns >= PART_NS and self._part_weight >= PART_BYTES_MIN
+        return next_ns < part.last_ns or long_enough or part.raw_bytes >= PART_BYTES_MAX
+
+    def _finish(self, part: PartFile) -> None:
         part.close()
         self._part = None
-        return part.positions
+        self._reached(part.positions)
 
     def _reached(self, positions: dict[str, int]) -> None:
         for place, offset in positions.items():
             self.positions[place] = max(offset, self.positions.get(place, 0))
+
+
+def _weight(batch: pa.RecordBatch) -> int:
+    """Return the bytes of a batch that are not its rows' own: samples, or payload."""
+    column = batch.column("samples" if "samples" in batch.schema.names else "value")
+    values = column.flatten() if pa.types.is_list(column.type) else column
+    return max(1, int(values.nbytes))
 
 
 def merge(directory: Path, file_bytes_max: int = MERGED_BYTES_MAX) -> int:

@@ -265,12 +265,12 @@ class PartFile:
             write_page_checksum=True,
         )
 
-    def write(self, table: pa.Table, keys: NDArray[np.int64], groups: int = 1) -> None:
-        """Write sorted rows, none before the last one written, as one or more row groups."""
+    def write(self, table: pa.Table, keys: NDArray[np.int64]) -> None:
+        """Write sorted rows, none before the last one written, as one row group."""
         assert self.first_ns is None or keys[0] >= self.last_ns, (
             f"{self.path}: rows from {keys[0]} ns after rows up to {self.last_ns} ns"
         )
-        self._writer.write_table(table, row_group_size=-(-table.num_rows // groups))
+        self._writer.write_table(table, row_group_size=table.num_rows)
         self.first_ns = int(keys[0]) if self.first_ns is None else self.first_ns
         self.last_ns = int(keys[-1])
         self.raw_bytes += table.nbytes

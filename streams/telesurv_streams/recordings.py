@@ -47,7 +47,14 @@ def find(paths: Iterable[Path]) -> list[Path]:
         if path.is_file():
             found[path] = None
             continue
-        inside = sorted({part.parent for part in path.rglob("part-*.parquet")})
+        inside = sorted(
+            {
+                part.parent
+                for part in path.rglob("part-*.parquet")
+                # Hidden: what an import has not finished yet.
+                if not any(name.startswith(".") for name in part.relative_to(path).parts)
+            }
+        )
         if not inside:
             unfinished = any(path.rglob("part-*.parquet.tmp"))
             raise NoRecording(

@@ -164,6 +164,7 @@ def test_an_exception_leaves_what_was_finished(tmp_path: Path) -> None:
 
 def test_parts_and_groups_close_by_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(parquet, "GROUP_BYTES_MIN", 1000)
+    monkeypatch.setattr(parquet, "PART_BYTES_MIN", 1000)
     with Writer(tmp_path) as writer:
         for k in range(0, 3 * 3600, 10):
             writer.append([frame(k)])
