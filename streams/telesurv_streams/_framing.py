@@ -7,6 +7,8 @@ with NumPy over all messages, every position checked against the message's own m
 Arrow verifies the rest.
 """
 
+from typing import NamedTuple
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -89,19 +91,35 @@ def inspect(
     return verdict, rows
 
 
-def fixed_columns(message: bytes) -> tuple[int, int, int]:
-    """Return where the values of start, samples and sequence begin in a message of ours."""
+class Columns(NamedTuple):
+    """Where the columns of a message lie that `inspect` finds nothing wrong with."""
+
+    rows: int
+    items: int  # samples of all rows
+    nulls: int  # as its nodes count them
+    body: int  # where it begins, bytes from the message's beginning
+    begin: NDArray[np.int64]  # [23] of each buffer, bytes from the message's beginning
+    size: NDArray[np.int64]  # [23]
+
+
+def columns(message: bytes) -> Columns:
+    """Return where the columns of a message lie, as its flatbuffer says; nothing is checked."""
     data = np.frombuffer(message, np.uint8)
-    u4 = data.view("<u4")
-    low = np.array([PREFIX_BYTES])
-    table = _Tables(data, low, u4[1:2].astype(np.int64))
-    batch = table.follow(table.field(table.follow(low), 2))
-    buffers = table.follow(table.field(batch, 2))
-    body = PREFIX_BYTES + int(u4[1])
-    start, items, sequence = (
-        body + int(table.read(buffers + 4 + 16 * index, 8)[0]) for index in (10, 20, 22)
+    metadata = data.view("<u4")[1:2].astype(np.int64)
+    table = _Tables(data, np.array([PREFIX_BYTES]), metadata)
+    batch = table.follow(table.field(table.follow(table.low), 2))
+    nodes, buffers = (table.follow(table.field(batch, index)) + 4 for index in (1, 2))
+    node, buffer = 16 * np.arange(_NODES), 16 * np.arange(_BUFFERS)
+    count = table.read(nodes + node, 8)
+    body = PREFIX_BYTES + int(metadata[0])
+    return Columns(
+        rows=int(table.read(table.field(batch, 0), 8)[0]),
+        items=int(count[_ITEMS_NODE]),
+        nulls=int(np.abs(table.read(nodes + node + 8, 8)).sum()),
+        body=body,
+        begin=body + table.read(buffers + buffer, 8),
+        size=table.read(buffers + buffer + 8, 8),
     )
-    return start, items, sequence
 
 
 def _frame_columns(table: "_Tables", batch: NDArray[np.int64]) -> NDArray[np.bool_]:

@@ -1,6 +1,6 @@
 """What makes a row a valid frame: the rules, over columns of many rows at once."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -74,30 +74,33 @@ def _wrong_names(columns: list[Any], names: list[tuple[str, str, str]]) -> list[
     return wrong
 
 
-def wrong_rows(frames: Frames, names: Names) -> dict[int, str]:
+def wrong_rows(
+    frames: Frames, is_ecg: NDArray[np.bool_], wrong_names: Sequence[str]
+) -> dict[int, str]:
     """Return the rows that are no valid frame, each with the first reason found.
 
     Parameters
     ----------
     frames : columns of n rows, any values
-    names : what `frames.name` and `frames.names` came from
+    is_ecg : bool[names], whether a name's channel is an ECG
+    wrong_names : [names], "" where valid; empty: all are
     """
     rate, start = frames.rate_hz, frames.start_ns
     count = np.diff(frames.first)
-    is_ecg = names.is_ecg[names.index]
+    ecg = is_ecg[frames.name]
     in_range = (rate == 0) | ((rate > 0) & (rate <= RATE_HZ_MAX))  # a NaN is neither
     day = DURATION_S_MAX * np.where(in_range & (rate > 0), rate, RATE_HZ_MAX)  # samples
-    wrong_name = np.array([reason != "" for reason in names.wrong], np.bool_)
-    named = ~wrong_name[names.index] if names.wrong else np.ones(len(rate), np.bool_)
+    right_name = np.array([reason == "" for reason in wrong_names], np.bool_)
+    named = right_name[frames.name] if wrong_names else np.ones(len(rate), np.bool_)
     rules: list[tuple[NDArray[np.bool_], Callable[[int], str]]] = [
-        (named, lambda i: names.wrong[names.index[i]]),
+        (named, lambda i: wrong_names[frames.name[i]]),
         (
             (start >= START_NS_MIN) & (start < START_NS_MAX),
             lambda i: f"start {start[i]} ns is not between the years 1990 and 2200",
         ),
         (in_range, lambda i: f"rate {rate[i]} is neither 0 nor above 0 and at most {RATE_HZ_MAX}"),
         (
-            ~is_ecg | (rate >= ECG_RATE_HZ_MIN),
+            ~ecg | (rate >= ECG_RATE_HZ_MIN),
             lambda i: f"rate {rate[i]} of an ECG is not between {ECG_RATE_HZ_MIN} and 1000",
         ),
         (
