@@ -20,6 +20,7 @@ LAG_MARKS = 3  # a candidate waits for so many distances between MARKs at most
 STRONG = 0.45  # of the way from noise to the usual beat
 CLEAR = 0.25  # once the T of the last beat is over
 WEAK = 0.2
+T_SLOPE = 0.5  # a T is less than half as steep as a QRS
 AFTER_RR = 0.5  # a weak beat lies so far after the last one
 BEFORE_RR = 0.4  # and so far before the next one
 ALONE_RR = 1.5  # or leaves such a gap if there is none
@@ -118,6 +119,10 @@ def consider(s: Any, p: Any, top: int, top_sample: int, sample: int) -> None:
             peak = k
     if s["beats"] > 0 and peak - s["last"] < p["refractory"]:
         return
+    steepest: Any = 0
+    for k in range(first + p["step"], last + 1):
+        rise = np.int64(codes[k & (CODES - 1)]) - np.int64(codes[(k - p["step"]) & (CODES - 1)])
+        steepest = max(steepest, abs(rise))
     uv = np.sqrt(np.float64(top) / np.float64(p["power"]))
     slot = s["pending"]
     if slot > 0:
@@ -137,6 +142,7 @@ def consider(s: Any, p: Any, top: int, top_sample: int, sample: int) -> None:
     s["pending_sample"][slot] = peak
     s["pending_uv"][slot] = uv
     s["pending_mv"][slot] = (peak_code * width - total) / width * p["scale_mv"]
+    s["pending_slope_mv"][slot] = steepest * abs(p["scale_mv"])
     s["pending_flags"][slot] = UNSURE if s["bits"][peak & (CODES - 1)] != 0 else 0
     s["pending"] = slot + 1
 
@@ -176,13 +182,16 @@ def _is_beat(s: Any, p: Any, sample: int) -> int:
     uv = s["pending_uv"][0]
     noise = s["noise_uv"]
     level = s["level_uv"]
-    strong = noise + STRONG * (level - noise)
-    if uv >= strong:
-        return 1
     rr = s["rr"]
     since = peak - s["last"] if s["beats"] > 0 else max(2 * rr, p["t_end"])
     # How far from the last beat's T it is: 0 within, 1 beyond.
     beyond = min(max((since - p["t_top"]) / (p["t_end"] - p["t_top"]), 0.0), 1.0)
+    steep_mv = min(s["slope_mv"], s["last_slope_mv"])
+    if s["pending_slope_mv"][0] < T_SLOPE * (1.0 - beyond) * steep_mv:
+        return 0
+    strong = noise + STRONG * (level - noise)
+    if uv >= strong:
+        return 1
     clear = noise + (STRONG + beyond * (CLEAR - STRONG)) * (level - noise)
     if uv < max(noise + WEAK * (level - noise), WEAK * level):
         return 0
@@ -218,10 +227,13 @@ def _accept(s: Any, p: Any) -> None:
         s["rr_recent"][(intervals - 1) % MEMORY] = peak - s["last"]
         usual = _middle(s["rr_recent"], intervals, 0.5)
         s["rr"] = min(max(usual, p["rr_min"]), p["rr_max"])
+    s["last_slope_mv"] = s["pending_slope_mv"][0]
+    s["slope_mv_recent"][s["strengths"] % MEMORY] = s["last_slope_mv"]
     s["uv_recent"][s["strengths"] % MEMORY] = min(uv, LEVEL_RISE * s["level_uv"])
     s["strengths"] += 1
     s["beats"] += 1
     s["level_uv"] = _middle(s["uv_recent"], s["strengths"], LEVEL_QUANTILE)
+    s["slope_mv"] = _middle(s["slope_mv_recent"], s["strengths"], 0.5)
     s["last"] = peak
     s["quiet"] = peak
 
@@ -241,6 +253,7 @@ def _drop_first(s: Any) -> None:
         s["pending_sample"][slot - 1] = s["pending_sample"][slot]
         s["pending_uv"][slot - 1] = s["pending_uv"][slot]
         s["pending_mv"][slot - 1] = s["pending_mv"][slot]
+        s["pending_slope_mv"][slot - 1] = s["pending_slope_mv"][slot]
         s["pending_flags"][slot - 1] = s["pending_flags"][slot]
     s["pending"] -= 1
 

@@ -11,13 +11,15 @@
 
    - Of two within 200 ms the stronger stays; so it does of two within 300 ms and 0.4 of the
      usual RR, unless they are within 10 % of each other: P, Q, R, S, T of one beat.
+   - Until 0.36 s after a beat, what is less than half as steep as that beat, and as the
+     usual one, is its T (Pan and Tompkins 1985); until 0.5 s the share falls to nothing.
    - Strong (above noise by 0.45 of the way to the usual beat) is a beat once 400 ms passed.
    - Clear is a beat when no stronger one follows within 0.5 RR, and no strong one within
      0.4 RR. What is clear depends on the time since the last beat, for its T lies there:
-     0.45 of the way until 0.36 s (where Pan and Tompkins look for T), 0.25 from 0.5 s on.
+     0.45 of the way until 0.36 s, 0.25 from 0.5 s on.
    - Weak (0.2 of the way) must fill a gap besides: 0.5 RR after the last beat, and without a
      strong one within 750 ms the gap is 1.5 RR. This is the search-back of Pan and Tompkins
-     (1985) without looking back: the weak ones wait.
+     without looking back: the weak ones wait.
 
    The usual beat is a low quantile of the last 8, so that a small beat among big ones, or
    after one, is measured by its like. Noise is twice the calmest 100 ms of a quarter of a
@@ -89,6 +91,7 @@ DEAD_S = 1.0  # a masked stretch of this length without signal makes a gap
 MARK_S = 0.25
 
 FLOOR_UV = 40.0  # weakest candidate
+STEP_S = 0.02  # slopes are taken over this
 T_S = (0.36, 0.5)  # the T after a beat is largest before, and over after
 RR_S = (0.3, 1.5)  # the usual RR is taken to be within
 RR_FIRST_S = 1.0  # before any is known
@@ -114,6 +117,7 @@ PARAMS = np.dtype(
         ("silent", np.int64),
         ("silent_new", np.int64),
         ("dead", np.int64),
+        ("step", np.int64),
         ("t_top", np.int64),
         ("t_end", np.int64),
         ("rr_first", np.int64),
@@ -150,16 +154,20 @@ STATE = np.dtype(
         ("rr", np.int64),  # the usual RR in samples; 0: none known
         ("level_uv", np.float64),  # strength of the usual beat
         ("noise_uv", np.float64),  # strength of the usual rejected candidate
+        ("slope_mv", np.float64),  # steepest STEP_S of the usual beat
+        ("last_slope_mv", np.float64),  # and of the last one
         ("strengths", np.int64),  # beats since the levels were taken anew
         ("rejected", np.int64),  # candidates rejected since then
         ("pending", np.int64),  # candidates that wait, by their R-peak
         ("rr_recent", np.int64, (MEMORY,)),
         ("uv_recent", np.float64, (MEMORY,)),
+        ("slope_mv_recent", np.float64, (MEMORY,)),
         ("rejected_uv", np.float64, (MEMORY,)),
         ("calm_recent", np.float64, (MEMORY,)),  # by quarter, as a strength
         ("pending_sample", np.int64, (PENDING,)),
         ("pending_uv", np.float64, (PENDING,)),
         ("pending_mv", np.float64, (PENDING,)),
+        ("pending_slope_mv", np.float64, (PENDING,)),
         ("pending_flags", np.int64, (PENDING,)),
         ("readable_recent", np.int64, (QUARTERS,)),
         ("codes", np.int16, (CODES,)),
@@ -218,6 +226,7 @@ def params(rate_hz: float, scale_mv: float) -> NDArray[Any]:
         ("silent", SILENT_S),
         ("silent_new", SILENT_NEW_S),
         ("dead", DEAD_S),
+        ("step", STEP_S),
         ("t_top", T_S[0]),
         ("t_end", T_S[1]),
         ("rr_first", RR_FIRST_S),

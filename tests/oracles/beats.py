@@ -26,6 +26,7 @@ class Candidate:
     peak: int
     uv: float
     mv: float
+    slope: float
     flags: int
 
 
@@ -117,6 +118,8 @@ class Judge:
     waiting: list[Candidate] = field(default_factory=list)
     peaks: list[int] = field(default_factory=list)
     strengths: list[float] = field(default_factory=list)
+    slopes: list[float] = field(default_factory=list)
+    slope: float = 0.0  # of the usual beat
     rejected: list[float] = field(default_factory=list)
     found: list[Finding] = field(default_factory=list)
 
@@ -175,6 +178,9 @@ class Judge:
             self.strengths.append(min(first.uv, c.LEVEL_RISE * self.level))
             recent = sorted(self.strengths[-c.MEMORY :])
             self.level = recent[int(c.LEVEL_QUANTILE * len(recent))]
+            self.slopes.append(first.slope)
+            recent = sorted(self.slopes[-min(c.MEMORY, len(self.strengths)) :])
+            self.slope = recent[len(recent) // 2]
             self.quiet = first.peak
             safe = first.peak + self.n(k.REFRACTORY_S)
             while self.waiting and self.waiting[0].peak < safe:
@@ -185,6 +191,13 @@ class Judge:
         settle = self.n(k.SETTLE_S)
         if now < first.peak + settle:
             return None
+        rr = self.rr
+        t_top, t_end = (self.n(at) for at in k.T_S)
+        since = first.peak - self.peaks[-1] if self.peaks else max(2 * rr, t_end)
+        beyond = float(np.interp(since, (t_top, t_end), (0.0, 1.0)))
+        steep = min(self.slope, self.slopes[-1]) if self.slopes else 0.0
+        if first.slope < c.T_SLOPE * (1 - beyond) * steep:
+            return False
         strong = self.noise + c.STRONG * (self.level - self.noise)
         weak = max(self.noise + c.WEAK * (self.level - self.noise), c.WEAK * self.level)
         if first.uv >= strong:
@@ -195,14 +208,10 @@ class Judge:
         if not followers and now < first.peak + c.LAG_MARKS * self.n(k.MARK_S):
             return None
         until = followers[0] if followers else now
-        rr = self.rr
         between = [one for one in later if not followers or one.peak < until]
         if any(one.uv > first.uv and one.peak - first.peak < 0.5 * rr for one in between):
             return False
-        t_top, t_end = (self.n(at) for at in k.T_S)
-        since = first.peak - self.peaks[-1] if self.peaks else max(2 * rr, t_end)
-        share = float(np.interp(since, (t_top, t_end), (0.0, 1.0)))
-        share = c.STRONG + share * (c.CLEAR - c.STRONG)
+        share = c.STRONG + beyond * (c.CLEAR - c.STRONG)
         apart = until - first.peak > c.BEFORE_RR * rr
         if first.uv >= self.noise + share * (self.level - self.noise):
             return not followers or apart
@@ -256,7 +265,9 @@ def candidates(
         peak = first + int(np.argmax(np.abs(near * len(near) - near.sum())))
         uv = float(np.sqrt(power[top] / n(k.POWER_S)))
         height = float((filled[peak] * len(near) - near.sum()) / len(near) * scale_mv)
-        found[gap + over] = Candidate(gap + peak, uv, height, UNSURE if bits[peak] else 0)
+        step = n(k.STEP_S)
+        slope = float(np.abs(near[step:] - near[:-step]).max(initial=0) * scale_mv)
+        found[gap + over] = Candidate(gap + peak, uv, height, slope, UNSURE if bits[peak] else 0)
     return found
 
 
