@@ -36,7 +36,7 @@ Name = tuple[str, str, str]
 class Layout:
     """One flatbuffer, where it says the columns lie, and the names that came with it."""
 
-    def __init__(self, message: bytes, found: Columns) -> None:
+    def __init__(self, message: bytes, found: Columns, batch: int) -> None:
         self.size, self.rows, self.items = len(message), found.rows, found.items
         self.begin = found.begin.tolist()
         self.head = message[: found.body]
@@ -44,7 +44,7 @@ class Layout:
         self.samples = slice(self.begin[_ITEMS], self.begin[_ITEMS] + 2 * found.items)
         self.known: dict[bytes, int] = {}  # bytes of the names -> row of `ids`
         self.ids: list[list[int]] = []
-        self.used = 0  # number of the batch that last had it
+        self.used = batch  # the last one that had it
         self.at: list[int] = []  # messages of the present batch, and which names they have
         self.block: list[int] = []
 
@@ -169,11 +169,10 @@ class Known:
             found = columns(message)
             if not _is_plain(found, len(message)):
                 return
-            layout = Layout(message, found)
+            layout = Layout(message, found, self._batch)
             same.append(layout)
             self._drop_oldest()
         assert len(names) == layout.rows, f"{len(names)} names of {layout.rows} rows"
-        layout.used = self._batch
         layout.known[message[layout.names]] = len(layout.ids)
         layout.ids.append(names)
         self._blocks += 1
