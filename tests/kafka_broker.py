@@ -89,13 +89,16 @@ def jars() -> Path:
             raise NoBroker("Maven (mvn) is not here, and Kafka's jars are not in the cache")
         fetched = folder.with_name(f"{folder.name}.part")
         shutil.rmtree(fetched, ignore_errors=True)
-        done = subprocess.run(
-            [*MAVEN, f"-DoutputDirectory={fetched}"],
-            capture_output=True,
-            text=True,
-            timeout=600,
-            check=False,
-        )
+        try:
+            done = subprocess.run(
+                [*MAVEN, f"-DoutputDirectory={fetched}"],
+                capture_output=True,
+                text=True,
+                timeout=600,
+                check=False,
+            )
+        except subprocess.TimeoutExpired as error:
+            raise NoBroker("Maven did not fetch Kafka within 10 minutes") from error
         if done.returncode != 0 or not list(fetched.glob("kafka_2.13-*.jar")):
             raise NoBroker(f"Maven could not fetch Kafka: {(done.stdout + done.stderr)[-500:]}")
         fetched.rename(folder)
