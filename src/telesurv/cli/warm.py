@@ -21,9 +21,10 @@ build, with NUMBA_CPU_NAME and an empty NUMBA_CPU_FEATURES, as docker/README.md 
 @with_settings("cache_dir")
 def command(settings: Settings, check: bool, as_json: bool) -> int:
     """Compile the kernels, so that later starts only load them."""
-    from telesurv_kernels import _jit, registry
+    from telesurv.warming import warm
+    from telesurv_kernels import _jit
 
-    registry.warm()
+    warm()
     loaded, compiled = _jit.loads()
     fields = {"cache": str(_jit.cache_root()), "loaded": loaded, "compiled": compiled}
     result(as_json, fields, f"{loaded} loaded, {compiled} compiled, in {fields['cache']}")
