@@ -1,88 +1,18 @@
 """Messages to rows and back; bytes of any origin give rows or `Malformed`, nothing else."""
 
-import struct
-
 import numpy as np
 import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from frame_cases import T0, row, rows_of, same, second
 from telesurv_streams import wire
-from telesurv_streams.frame import MISSING, SAMPLES_MAX, SCHEMA, Frames
+from telesurv_streams.frame import MISSING, SAMPLES_MAX, SCHEMA
 from telesurv_streams.log import Headers
-from telesurv_streams.wire import FRAME_HEADER, Malformed, Row, check_version, decode, encode
+from telesurv_streams.wire import FRAME_HEADER, Row, check_version, decode, encode
 
-T0 = 1_700_000_000_000_000_000
 END = b"\xff\xff\xff\xff\x00\x00\x00\x00"
-
-
-def row(**changed: object) -> Row:
-    values = {
-        "patient": "p-01",
-        "device": "belt.7",
-        "channel": "ecg.II",
-        "start_ns": T0,
-        "rate_hz": 250.0,
-        "scale": 0.005,
-        "offset": 0.25,
-        "samples": np.arange(250, dtype=np.int16),
-        "sequence": 7,
-    }
-    return Row(**(values | changed))  # type: ignore[arg-type]
-
-
-def second(patient: str = "p-01", k: int = 0) -> list[Row]:
-    """One patient-second: ECG, PPG, one SpO2 reading."""
-    start = T0 + k * 10**9
-    return [
-        row(patient=patient, start_ns=start, sequence=k),
-        row(
-            patient=patient,
-            channel="ppg",
-            start_ns=start,
-            rate_hz=125.0,
-            samples=np.full(125, MISSING, np.int16),
-        ),
-        row(
-            patient=patient,
-            channel="spo2",
-            start_ns=start + 5,
-            rate_hz=0.0,
-            samples=np.array([97], np.int16),
-            sequence=-1,
-        ),
-    ]
-
-
-def rows_of(frames: Frames) -> list[Row]:
-    """The oracle's view: columns as rows again, one by one."""
-    return [
-        Row(
-            *frames.names[frames.name[i]],
-            int(frames.start_ns[i]),
-            float(frames.rate_hz[i]),
-            float(frames.scale[i]),
-            float(frames.offset[i]),
-            frames.samples[frames.first[i] : frames.first[i + 1]],
-            int(frames.sequence[i]),
-        )
-        for i in range(len(frames))
-    ]
-
-
-def same(a: list[Row], b: list[Row]) -> bool:
-    def plain(rows: list[Row]) -> list[object]:
-        return [
-            r._replace(
-                samples=tuple(r.samples),  # type: ignore[arg-type]
-                scale=float(np.float32(r.scale)),
-                offset=float(np.float32(r.offset)),
-            )
-            for r in rows
-        ]
-
-    return plain(a) == plain(b)
 
 
 NAME = st.text("abzAZ09_.:-", min_size=1, max_size=64)
@@ -334,75 +264,6 @@ def test_many_bad_messages_among_many_good_ones() -> None:
     assert frames.record.tolist() == expected
     assert sorted([*expected, *(m.record for m in malformed)]) == list(range(1500))
     assert [f"p{i}" for i in expected] == [frames.names[n][0] for n in frames.name.tolist()]
-
-
-def check_any(values: list[bytes]) -> tuple[Frames, list[Malformed]]:
-    """Decode, and hold what is true of any bytes."""
-    frames, malformed = decode(values)
-    seen = set(frames.record.tolist()) | {m.record for m in malformed}
-    assert seen == set(range(len(values)))
-    places = [*zip(frames.record.tolist(), frames.row.tolist(), strict=True)]
-    assert places == sorted(set(places))
-    assert not set(places) & {(m.record, m.row) for m in malformed}
-    assert len(frames.samples) == frames.first[-1]
-    if len(frames):
-        rows = rows_of(frames)
-        again, none = decode([encode(rows)])
-        assert none == []
-        assert same(rows_of(again), rows)
-    return frames, malformed
-
-
-SMALL = encode(
-    [
-        row(samples=np.arange(7, dtype=np.int16)),
-        row(channel="spo2", rate_hz=0.0, samples=np.array([97], np.int16)),
-    ]
-)
-
-
-@pytest.mark.parametrize("flip", [0x01, 0x80, 0xFF, 0x10])
-def test_every_byte_flipped(flip: int) -> None:
-    """In one batch with a good message, which no corruption may touch."""
-    good = encode(second("good"))
-    alone = rows_of(decode([good])[0])
-    for at in range(len(SMALL)):
-        broken = bytearray(SMALL)
-        broken[at] ^= flip
-        frames, _ = check_any([good, bytes(broken)])
-        assert same(rows_of(frames)[:3], alone)
-
-
-def test_every_truncation() -> None:
-    for size in range(len(SMALL)):
-        _, malformed = check_any([SMALL[:size]])
-        assert [m.row for m in malformed] == [-1], size
-
-
-def test_lengths_that_lie() -> None:
-    """Every aligned 4-byte word of the metadata replaced by what breaks arithmetic."""
-    metadata = 8 + struct.unpack_from("<I", SMALL, 4)[0]
-    for value in (0, 1, 0x7FFFFFFF, 0x80000000, 0xFFFFFFFF, 0xFFFFFFF8, len(SMALL)):
-        for at in range(0, metadata, 4):
-            broken = bytearray(SMALL)
-            struct.pack_into("<I", broken, at, value)
-            check_any([bytes(broken)])
-
-
-@settings(deadline=None, max_examples=300)
-@given(st.data())
-def test_any_corruption(data: st.DataObject) -> None:
-    broken = bytearray(encode(second()))
-    for _ in range(data.draw(st.integers(1, 6))):
-        at = data.draw(st.integers(0, len(broken) - 1))
-        broken[at] = data.draw(st.integers(0, 255))
-    check_any([bytes(broken), SMALL])
-
-
-@settings(deadline=None)
-@given(st.lists(st.binary(max_size=300).map(lambda b: b + bytes(-len(b) % 8)), max_size=4))
-def test_any_bytes(values: list[bytes]) -> None:
-    check_any(values)
 
 
 @pytest.mark.parametrize(
