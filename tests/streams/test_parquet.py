@@ -1,5 +1,6 @@
 """Recordings: rows come back in order whatever wrote, merged or crashed meanwhile."""
 
+import os
 import signal
 import subprocess
 import sys
@@ -161,6 +162,27 @@ def test_on_disk_as_designed(tmp_path: Path) -> None:
     assert "DELTA_BINARY_PACKED" in samples_.encodings
     assert part.metadata.num_row_groups > 5
     assert part.file_bytes * 8 / (60 * 2500) < 6
+
+
+def test_a_part_is_synced_before_it_appears(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The file before its rename, the directory after it."""
+    steps: list[str] = []
+    fsync, rename = os.fsync, Path.rename
+
+    def syncing(descriptor: int) -> None:
+        steps.append(Path(f"/proc/self/fd/{descriptor}").readlink().name)
+        fsync(descriptor)
+
+    def renaming(path: Path, target: Path) -> Path:
+        steps.append("rename")
+        return rename(path, target)
+
+    monkeypatch.setattr(os, "fsync", syncing)
+    monkeypatch.setattr(Path, "rename", renaming)
+    written(tmp_path / "r", 2, 2)
+    assert steps == ["part-000000.parquet.tmp", "rename", "r"]
 
 
 # Merging

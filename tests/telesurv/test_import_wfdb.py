@@ -115,13 +115,14 @@ def test_gain_baseline_and_unit_become_scale_and_offset(tmp_path: Path) -> None:
     np.testing.assert_allclose(physical(frames, "ecg.V5"), expected[:, 1], rtol=1e-4, atol=1e-6)
 
 
-def test_signals_of_several_rates(tmp_path: Path) -> None:
-    ecg, ppg = digital(5000)[:, 0], digital(1250)[:, 0]
+def test_signals_of_several_rates(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("telesurv.importers.from_wfdb.SAMPLES_AT_ONCE", 1)
+    ecg, ppg = digital(15_000)[:, 0], digital(3750)[:, 0]
     record = wfdb.Record(
         record_name="r1",
         n_sig=2,
         fs=125.0,
-        sig_len=1250,
+        sig_len=3750,
         file_name=["r1.dat", "r1.dat"],
         fmt=["16", "16"],
         samps_per_frame=[4, 1],
@@ -141,6 +142,9 @@ def test_signals_of_several_rates(tmp_path: Path) -> None:
     assert codes(frames, "ecg.1").tolist() == ecg.tolist()
     assert codes(frames, "ppg").tolist() == ppg.tolist()
     assert set(frames.rate_hz.tolist()) == {500.0, 125.0}
+    for channel in ("ecg.1", "ppg"):
+        starts = frames.start_ns[channel_of(frames, channel)] - DEFAULT_START_NS
+        assert starts.tolist() == [0, 10 * SECOND, 20 * SECOND]
 
 
 def test_a_record_of_segments_with_a_gap(tmp_path: Path) -> None:
