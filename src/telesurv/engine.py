@@ -12,13 +12,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from telesurv import intake
 from telesurv.accepted import Accepted
 from telesurv.alerts.model import Alert, Minute
 from telesurv.alerts.patient import PatientAlerts
 from telesurv.analysis import Found, analyse
-from telesurv.intake import LIVE, Bad, Batch, Clock, Lost, PlanCopy, Tick
+from telesurv.intake import LIVE, Bad, Batch, Clock, Context, Intake, Lost, PlanCopy, Tick
 from telesurv.levels import levels
+from telesurv.lines import Lines
 from telesurv.refill import Refill
 from telesurv.reporting import Happening, Report
 from telesurv.surroundings import AHEAD_S
@@ -26,9 +26,13 @@ from telesurv.table import Key, PatientTable
 from telesurv_kernels import _dtypes as codes
 from telesurv_kernels import silence
 from telesurv_streams.log import Record
-from telesurv_streams.order import AHEAD, BEFORE_POSITION, DUPLICATE, OVERLAP, Held, Order, Rows
+from telesurv_streams.order import Held, Order, Rows
+from telesurv_streams.timeline import AHEAD, BEFORE_POSITION, DUPLICATE, JUMPED_BACK, OVERLAP
 
 _IN_RECORD = 1 << 20  # places: record number times this, plus the row within it
+
+BACK_NS = 10_000_000_000
+"""A device's clock that is set back by more than this is told of (`clock-skew`)."""
 
 
 @dataclass(slots=True)
@@ -54,11 +58,13 @@ class Engine:
         self.waiting: set[int] = set()
         """Patients whose alerts wait for their signal to go on."""
         self.refill = Refill(self.table)
+        self._intake = Intake()
+        self._lines = Lines(self._timeline)
 
     def feed(self, records: Sequence[Record]) -> Output:
         """Analyse records, those of each partition in the order of the log."""
         output = Output()
-        batch = intake.read(records, self.clocks)
+        batch = self._intake.read(records, self.clocks)
         output.bad += batch.bad
         begin = 0
         marks: list[PlanCopy | Lost] = [*batch.plans, *batch.lost]
@@ -94,6 +100,7 @@ class Engine:
             self.table.drop(row)
         self.clocks.pop(partition, None)
         self.refill.drop()
+        self._lines.forget()
 
     def _plan(self, batch: Batch, copy: PlanCopy, output: Output) -> None:
         """Let a newer plan take effect; an older or equal copy is ignored."""
@@ -130,7 +137,7 @@ class Engine:
         ticks = [tick for tick in batch.ticks if begin <= tick.record < end]
         if not len(rows) and not ticks:
             return
-        timeline = self._timelines(batch, rows)
+        timeline = self._lines.of(batch, rows)
         patient = self.table.timelines["link"]["patient"][timeline]
         offset = batch.offset[frames.record[rows]]
         info = self.table.patients["info"]
@@ -150,37 +157,39 @@ class Engine:
             self._ticks_of_held(batch, ticks, timeline),
         )
         valid = np.ones(len(rows), bool)
-        ahead = []
-        for index, reason in ordered.rejected:
+        wrong_clock: list[Happening] = []
+        for index, reason, late_ns in ordered.rejected:
             valid[index] = False
             if reason == DUPLICATE:
                 output.duplicates += 1
                 continue
-            if reason == AHEAD:
-                ahead.append(index)
+            if reason == AHEAD or (reason == JUMPED_BACK and late_ns < -BACK_NS):
+                where = int(given.place[index]), int(patient[index]), int(given.arrival_ns[index])
+                wrong_clock.append(Happening.of_skew(*where, late_ns / 1e9))
             output.bad.append(_rejected(batch, int(rows[index]), reason))
+        link = self.table.timelines["link"]
+        for line, held, reason in ordered.dropped:
+            owner = int(link[line]["patient"])
+            info["changes"][owner] += 1
+            if reason == DUPLICATE:
+                output.duplicates += 1
+                continue
+            why = f"{reason}: {_WHY[reason]}"
+            output.bad.append(
+                Bad(int(info[owner]["partition"]), held.log_offset, held.log_row, why, None)
+            )
+        if ordered.released:  # maybe by a tick: the patient's state changes without a row of theirs
+            info["changes"][link["patient"][ordered.timeline[ordered.row < 0]]] += 1
         events = self._arrivals(batch, rows[valid], patient[valid], ticks)
-        happenings = self._silence(events)
-        happenings += [_skew(given, index, int(patient[index])) for index in ahead]
+        happenings = self._silence(events) + wrong_clock
         accepted = Accepted(self.table, batch, rows, given, ordered)
         self._levels(accepted, happenings, output)
 
-    def _timelines(self, batch: Batch, rows: NDArray[np.int64]) -> NDArray[np.int64]:
-        """Return the table row of each frame's timeline; Python runs per distinct name."""
-        frames = batch.frames
-        pair = batch.context[frames.record[rows]] * len(frames.names) + frames.name[rows]
-        distinct, first, place = np.unique(pair, return_index=True, return_inverse=True)
-        # In the order of the log, so that rows of the table are given alike in every run.
-        found = np.zeros(len(distinct), np.int64)
-        for at in np.argsort(first, kind="stable").tolist():
-            context = batch.contexts[int(distinct[at]) // len(frames.names)]
-            patient, device, channel = frames.names[int(distinct[at]) % len(frames.names)]
-            offset = int(batch.offset[frames.record[rows[first[at]]]])
-            key = Key(context.mode, context.route, patient)
-            row = self.patient(key, context.partition, offset)
-            found[at] = self.table.timeline(row, device, channel)
-        timeline: NDArray[np.int64] = found[place]
-        return timeline
+    def _timeline(self, context: Context, name: tuple[str, str, str], offset: int) -> int:
+        """Return the row of a timeline, of which the record at `offset` brought a frame."""
+        patient, device, channel = name
+        key = Key(context.mode, context.route, patient)
+        return self.table.timeline(self.patient(key, context.partition, offset), device, channel)
 
     def _rows(self, batch: Batch, rows: NDArray[np.int64], timeline: NDArray[np.int64]) -> Rows:
         frames, record = batch.frames, batch.frames.record[rows]
@@ -297,17 +306,12 @@ class Engine:
             output.numerics.append(Report.minute(self.table, found, at))
 
 
-def _skew(given: Rows, index: int, patient: int) -> Happening:
-    """Return that an input row came from the future."""
-    arrival_ns = int(given.arrival_ns[index])
-    ahead_s = (int(given.start_ns[index]) - arrival_ns) / 1e9
-    return Happening.of_skew(int(given.place[index]), patient, arrival_ns, ahead_s)
-
-
 _WHY = {
     BEFORE_POSITION: "the frame starts before what its timeline has reached, where a gap was: "
     "backfill is not analysed yet",
     OVERLAP: "the frame overlaps what its timeline has reached",
+    JUMPED_BACK: "the frame is a later one of its device, and starts before what its timeline has "
+    "reached: the device's clock was set back",
     AHEAD: f"the frame starts over {AHEAD_S:g} s after its arrival: a clock is wrong",
 }
 

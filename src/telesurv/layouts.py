@@ -28,6 +28,9 @@ LAYOUTS: dict[str, np.dtype[Any]] = {
 """Every section of a snapshot that is a struct, and its layout now."""
 
 
+RELEASED = "released_layouts.json"
+
+
 @lru_cache(maxsize=64)
 def digest(dtype: np.dtype[Any]) -> str:
     """Return 8 hex digits of a struct's fields, their types and their order."""
@@ -37,11 +40,28 @@ def digest(dtype: np.dtype[Any]) -> str:
 @cache
 def earlier() -> dict[str, np.dtype[Any]]:
     """Return the layouts of released versions by digest."""
-    text = resources.files("telesurv").joinpath("released_layouts.json").read_text()
+    text = resources.files("telesurv").joinpath(RELEASED).read_text()
     return {
         name: np.dtype([tuple(tuple(x) if isinstance(x, list) else x for x in f) for f in fields])
         for name, fields in json.loads(text).items()
     }
+
+
+def with_present() -> str:
+    """Return what the file of released layouts has to hold: what it holds, and those of now.
+
+    Whoever changes a layout writes it, once, before a release; what was released is never taken
+    out. From the root of the repository:
+
+    python -c "from telesurv import layouts; print(layouts.with_present())" >layouts.json &&
+    mv layouts.json src/telesurv/released_layouts.json
+    """
+    known = {name: dtype.descr for name, dtype in earlier().items()}
+    known |= {digest(dtype): dtype.descr for dtype in LAYOUTS.values()}
+    lines = [
+        f'"{name}":{json.dumps(fields, separators=(",", ":"))}' for name, fields in known.items()
+    ]
+    return "{\n" + ",\n".join(lines) + "\n}"
 
 
 def restored(name: str, known: str, data: bytes, count: int = 0) -> NDArray[Any]:

@@ -18,12 +18,17 @@ from numpy.typing import NDArray
 
 from telesurv_streams.frame import sample_time_ns
 from telesurv_streams.timeline import (
+    AHEAD,
+    DUPLICATE,
+    STEP_NS,
     TIMELINE,
+    WAIT,
     end_ns,
-    half_sample_ns,
-    in_gap,
+    follow,
+    judge,
     move_anchor,
     note_gap,
+    step_ns,
     tolerance_ns,
 )
 
@@ -32,17 +37,6 @@ HELD_MAX = 4
 
 HELD_NS = 5_000_000_000
 """Arrival time for which they wait at most."""
-
-JITTER_NS = 20_000_000
-"""Deviation that a sender without sequence numbers may have and still be continuous."""
-
-STEP_NS = 100_000_000
-"""Deviation of a row in sequence above which it does not continue the signal."""
-
-DUPLICATE = "duplicate"
-BEFORE_POSITION = "before-position"  # backfill: its room is not built yet
-OVERLAP = "overlap"
-AHEAD = "ahead-of-arrival"
 
 
 @dataclass(slots=True)
@@ -75,11 +69,6 @@ class Held:
     log_row: int
     samples: NDArray[np.int16]
 
-    @property
-    def end_ns(self) -> int:
-        """Device time right after the last sample."""
-        return end_ns(self.start_ns, len(self.samples), self.rate_hz)
-
 
 @dataclass(slots=True)
 class Ordered:
@@ -93,7 +82,9 @@ class Ordered:
     anchor_sample: NDArray[np.int64]  # the anchor in force for the row
     anchor_ns: NDArray[np.int64]
     released: list[Held] = field(default_factory=list)
-    rejected: list[tuple[int, str]] = field(default_factory=list)  # input row, reason
+    # Input row, reason, and how far it starts after its arrival (`AHEAD`) or after the position.
+    rejected: list[tuple[int, str, int]] = field(default_factory=list)
+    dropped: list[tuple[int, Held, str]] = field(default_factory=list)  # timeline, row, reason
 
 
 class Order:
@@ -181,6 +172,7 @@ class Order:
         rate = rows.rate_hz[index[tails]]
         timelines["count"][last] = total
         timelines["sequence"][last] = rows.sequence[index[tails]]
+        timelines["start_ns"][last] = rows.start_ns[index[tails]]
         timelines["end_ns"][last] = np.where(
             rate > 0,
             sample_time_ns(
@@ -239,6 +231,7 @@ def _merge(fast: Ordered, walk: "_Walk") -> Ordered:
     columns = [np.concatenate((part, slow[:, at]))[order] for at, part in enumerate(parts)]
     ordered = Ordered(*columns)  # type: ignore[arg-type]
     ordered.released, ordered.rejected = walk.released, walk.rejected
+    ordered.dropped = walk.dropped
     return ordered
 
 
@@ -256,7 +249,8 @@ class _Walk:
         self.held, self.timelines, self.rows, self.take = held, timelines, rows, take
         self.accepted: list[tuple[int, ...]] = []
         self.released: list[Held] = []
-        self.rejected: list[tuple[int, str]] = []
+        self.rejected: list[tuple[int, str, int]] = []
+        self.dropped: list[tuple[int, Held, str]] = []
 
     def offer(self, timeline: int, index: int) -> None:
         """Accept a row, let it wait, or reject it; then see what it makes analysable."""
@@ -264,26 +258,23 @@ class _Walk:
         place, arrival_ns = int(rows.place[index]), int(rows.arrival_ns[index])
         start_ns = int(rows.start_ns[index])
         if start_ns > arrival_ns + int(rows.ahead_ns[index]):
-            self.rejected.append((index, AHEAD))
+            self.rejected.append((index, AHEAD, start_ns - arrival_ns))
             return
-        rate_hz = float(rows.rate_hz[index])
-        past_ns = end_ns(start_ns, int(rows.count[index]), rate_hz)
-        verdict = _judge(state, start_ns, past_ns, rate_hz, int(rows.sequence[index]))
+        rate_hz, count = float(rows.rate_hz[index]), int(rows.count[index])
+        sequence = int(rows.sequence[index])
+        verdict = judge(state, start_ns, count, rate_hz, sequence)
         if verdict == "":
             settings = (rate_hz, float(rows.scale[index]), float(rows.offset[index]))
-            count = int(rows.count[index])
-            self._accept(
-                timeline, index, place, start_ns, int(rows.sequence[index]), count, settings
-            )
-        elif verdict == _WAIT:
+            self._accept(timeline, index, place, start_ns, sequence, count, settings)
+        elif verdict == WAIT:
             waiting = self.held.setdefault(timeline, [])
             if any(row.start_ns == start_ns for row in waiting):
-                self.rejected.append((index, DUPLICATE))
+                self.rejected.append((index, DUPLICATE, 0))
                 return
             waiting.append(self.take(index))
             waiting.sort(key=lambda row: row.start_ns)
         else:
-            self.rejected.append((index, verdict))
+            self.rejected.append((index, verdict, start_ns - int(state["end_ns"])))
             return
         self.release(timeline, place, arrival_ns)
 
@@ -292,16 +283,18 @@ class _Walk:
         waiting = self.held.get(timeline)
         while waiting:
             row, state = waiting[0], self.timelines[timeline]
-            verdict = _judge(state, row.start_ns, row.end_ns, row.rate_hz, row.sequence)
+            verdict = judge(state, row.start_ns, len(row.samples), row.rate_hz, row.sequence)
             first = min(held.arrival_ns for held in waiting)
-            if verdict == _WAIT and len(waiting) < HELD_MAX and arrival_ns < first + HELD_NS:
+            if verdict == WAIT and len(waiting) < HELD_MAX and arrival_ns < first + HELD_NS:
                 return
             waiting.pop(0)
-            if verdict in ("", _WAIT):
-                self.released.append(row)
-                settings = (row.rate_hz, row.scale, row.offset)
-                count, index = len(row.samples), -len(self.released)
-                self._accept(timeline, index, place, row.start_ns, row.sequence, count, settings)
+            if verdict not in ("", WAIT):
+                self.dropped.append((timeline, row, verdict))
+                continue
+            self.released.append(row)
+            settings = (row.rate_hz, row.scale, row.offset)
+            count, index = len(row.samples), -len(self.released)
+            self._accept(timeline, index, place, row.start_ns, row.sequence, count, settings)
         self.held.pop(timeline, None)
 
     def _accept(
@@ -322,14 +315,14 @@ class _Walk:
         if not state["started"]:
             state["begin_ns"] = start_ns
         if rate_hz > 0:
-            if late_ns > STEP_NS and state["started"]:
+            most_ns = step_ns(state, sequence, count, rate_hz)
+            if late_ns > max(STEP_NS, most_ns) and state["started"]:
                 note_gap(state, int(state["end_ns"]), start_ns)
-            known = sequence >= 0 and sequence == state["sequence"] + 1
-            half_ns = half_sample_ns(rate_hz)
-            step_ns = STEP_NS if known else max(JITTER_NS, 2 * half_ns)
-            restart = restart or abs(late_ns) > step_ns
-            if restart or abs(late_ns) > half_ns:
+            restart = restart or abs(late_ns) > most_ns
+            if restart:
                 move_anchor(state, start_ns)
+            else:
+                follow(state, late_ns, rate_hz)
         anchor = (int(state["anchor_sample"]), int(state["anchor_ns"]))
         if rate_hz == 0:  # each reading is its own anchor
             anchor = (int(state["count"]), start_ns)
@@ -337,48 +330,10 @@ class _Walk:
         self.accepted.append(accepted)
         state["started"] = 1
         state["rate_hz"], state["scale"], state["offset"] = rate_hz, scale, offset
-        state["sequence"] = sequence
+        state["sequence"], state["start_ns"] = sequence, start_ns
         state["count"] += count
         if rate_hz > 0:
             past = int(state["count"] - state["anchor_sample"])
             state["end_ns"] = end_ns(int(state["anchor_ns"]), past, rate_hz)
         else:
             state["end_ns"] = start_ns
-
-
-_WAIT = "wait"
-
-
-def _judge(state: Any, start_ns: int, past_ns: int, rate_hz: float, sequence: int) -> str:
-    """Return "" (analyse), "wait", or why a row is rejected."""
-    if not state["started"]:
-        return ""
-    late_ns = start_ns - int(state["end_ns"])
-    if rate_hz == 0:
-        if late_ns > 0:
-            return ""
-        return DUPLICATE if late_ns == 0 else BEFORE_POSITION
-    half_ns = half_sample_ns(rate_hz)
-    last = int(state["sequence"])
-    in_sequence = sequence >= 0 and last >= 0
-    jitter_ns = max(JITTER_NS, 2 * half_ns)
-    if in_sequence and sequence == last + 1:
-        jitter_ns = STEP_NS
-    if late_ns < -jitter_ns:
-        return _why_before(state, start_ns, past_ns)
-    if in_sequence and sequence > last + 1:
-        return "" if late_ns <= half_ns else _WAIT
-    if in_sequence and sequence <= last:
-        # The device counts from the beginning again; its clock says that this is new.
-        return "" if late_ns >= -half_ns else _why_before(state, start_ns, past_ns)
-    if late_ns > jitter_ns and not (in_sequence and sequence == last + 1):
-        return _WAIT
-    return ""
-
-
-def _why_before(state: Any, start_ns: int, past_ns: int) -> str:
-    """Why a row that starts before the position is not analysed."""
-    if past_ns <= state["begin_ns"] or in_gap(state, start_ns, past_ns):
-        return BEFORE_POSITION
-    slack_ns = max(JITTER_NS, STEP_NS)
-    return DUPLICATE if past_ns <= state["end_ns"] + slack_ns else OVERLAP

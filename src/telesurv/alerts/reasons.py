@@ -46,6 +46,12 @@ _TEXTS = {
         "L'horloge de l'appareil avance de {duration} sur l'heure d'arrivée ; "
         "ses données sont mises à part.",
     ),
+    "clock-set-back": (
+        "The device's clock was set back by {duration}; its data are set aside until it is past "
+        "where it was.",
+        "L'horloge de l'appareil a reculé de {duration} ; ses données sont mises à part tant "
+        "qu'elle n'a pas rattrapé ce retard.",
+    ),
     "data-lost": (
         "Part of what was sent was no longer kept when it was to be analysed.",
         "Une partie des données envoyées n'était plus conservée au moment de l'analyse.",
@@ -69,7 +75,7 @@ def duration_text(seconds: float) -> str:
 
 
 def reason(condition: str, value: float, limit: float, channel: str = "") -> Reason:
-    """Return the sentence of a condition.
+    """Return the sentence of a condition; of `clock-skew` also where the clock was set back.
 
     Parameters
     ----------
@@ -77,6 +83,8 @@ def reason(condition: str, value: float, limit: float, channel: str = "") -> Rea
     value, limit : the number that fired and its limit, in the condition's unit
     channel : the channel it was found in
     """
+    if condition == "clock-skew" and value < 0:
+        condition, value = "clock-set-back", -value
     numbers: dict[str, float | str] = {"value": value, "limit": limit, "channel": channel}
     numbers |= {"duration": duration_text(value), "allowed": duration_text(limit)}
     english, french = _TEXTS[condition]
