@@ -148,7 +148,7 @@ class KafkaBench:
         from telesurv_streams.kafka import KafkaLog
 
         # A broker of somebody else's does not take sessions under 6 s.
-        session_s = 6.0 if "TELESURV_TEST_BOOTSTRAP" in os.environ else 1.5
+        session_s = 6.0 if "TELESURV_TEST_BOOTSTRAP" in os.environ else 3.0
         self.log = KafkaLog(
             bootstrap,
             namespace=namespace,
