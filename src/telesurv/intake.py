@@ -20,6 +20,10 @@ QUIET_NS = 30_000_000_000
 """A stretch without any record that is longer than this is our silence, not the patients'."""
 
 
+KNOWN_MAX = 1 << 18
+"""Senders that are remembered; then all are learnt again."""
+
+
 class Context(NamedTuple):
     """Whose time and table rows a record concerns."""
 
@@ -92,8 +96,8 @@ class Batch:
     offset: NDArray[np.int64]
     arrival_ns: NDArray[np.int64]
     shift_ns: NDArray[np.int64]
-    frames: Frames
     values: Sequence[bytes | None]
+    frames: Frames = field(default_factory=lambda: wire.decode([])[0])
     ticks: list[Tick] = field(default_factory=list)
     plans: list[PlanCopy] = field(default_factory=list)
     lost: list[Lost] = field(default_factory=list)
@@ -104,51 +108,86 @@ class _Unreadable(Exception):
     """Why a record that is no frame cannot be read."""
 
 
-def read(records: Sequence[log.Record], clocks: dict[int, Clock]) -> Batch:
-    """Read records in the order of the log; `clocks` of their partitions advance."""
-    count = len(records)
-    contexts: dict[Context, int] = {}
-    context = np.full(count, -1, np.int64)
-    arrival, shift = np.zeros(count, np.int64), np.zeros(count, np.int64)
-    partition = np.array([record.partition for record in records], np.int64)
-    offset = np.array([record.offset for record in records], np.int64)
-    batch = Batch([], context, partition, offset, arrival, shift, wire.decode([])[0], [])
-    messages: list[bytes] = []
-    which: list[int] = []
-    for index, record in enumerate(records):
-        clock = clocks.get(record.partition)
-        if clock is None:
-            clock = clocks[record.partition] = Clock()
-        now_ns = clock.advance(record.arrival_ns)
-        arrival[index], shift[index] = now_ns, clock.shift_ns
+class Intake:
+    """Reads batch after batch; remembers senders, so that most records need one look-up.
+
+    `Batch.contexts` and the frames' names stay the same lists, which grow, until now and then
+    all is learnt again.
+    """
+
+    def __init__(self) -> None:
+        self._decoder = wire.Decoder()
+        self._contexts: list[Context] = []
+        self._number: dict[Context, int] = {}
+        self._known: dict[tuple[int, bytes | None, log.Headers], int] = {}
+
+    def read(self, records: Sequence[log.Record], clocks: dict[int, Clock]) -> Batch:
+        """Read records in the order of the log; `clocks` of their partitions advance."""
+        if len(self._known) > KNOWN_MAX or len(self._contexts) > KNOWN_MAX:
+            self._contexts, self._number, self._known = [], {}, {}
+        arrival, shift, context = [], [], []
+        strange: list[int] = []
+        known = self._known
+        for index, record in enumerate(records):
+            _, partition, _, arrival_ns, key, _, headers = record
+            clock = clocks.get(partition)
+            if clock is None:
+                clock = clocks[partition] = Clock()
+            arrival.append(clock.advance(arrival_ns))
+            shift.append(clock.shift_ns)
+            number = known.get((partition, key, headers), -1)
+            context.append(number)
+            if number < 0:
+                strange.append(index)
+        batch = Batch(
+            contexts=self._contexts,
+            context=np.array(context, np.int64),
+            partition=np.array([record.partition for record in records], np.int64),
+            offset=np.array([record.offset for record in records], np.int64),
+            arrival_ns=np.array(arrival, np.int64),
+            shift_ns=np.array(shift, np.int64),
+            values=[record.value for record in records],
+        )
+        no_frame = [index for index in strange if not self._look(batch, index, records[index])]
+        self._decode(batch, records, no_frame)
+        return batch
+
+    def _look(self, batch: Batch, index: int, record: log.Record) -> bool:
+        """Read key and headers of a record and what is no frame; return whether it is one."""
         try:
             mode, kind, told_ns = _headers(record)
             if mode != LIVE:
-                arrival[index], shift[index] = told_ns, 0
+                batch.arrival_ns[index], batch.shift_ns[index] = told_ns, 0
             if kind is None and (wrong := wire.check_version(record.headers)):
                 raise _Unreadable(wrong.reason)
             found = Context(mode, _route(record), record.partition)
-            context[index] = contexts.setdefault(found, len(contexts))
-            if kind is None:
-                messages.append(record.value or b"")
-                which.append(index)
-            else:
+            number = self._number.setdefault(found, len(self._number))
+            if number == len(self._contexts):
+                self._contexts.append(found)
+            batch.context[index] = number
+            if kind is not None:
                 _special(batch, index, kind, found, record)
+                return False
+            if mode == LIVE:  # else the headers say when, and never come again
+                self._known[record.partition, record.key, record.headers] = number
         except (_Unreadable, BadPlan) as error:
             batch.bad.append(Bad(record.partition, record.offset, -1, str(error), record.value))
-    batch.contexts = list(contexts)
-    batch.values = [record.value for record in records]
-    frames, malformed = wire.decode(messages)
-    at = np.array(which, np.int32)
-    if len(frames):
-        frames.record = at[frames.record]
-    batch.frames = frames
-    for fault in malformed:
-        record = records[which[fault.record]]
-        batch.bad.append(
-            Bad(record.partition, record.offset, fault.row, fault.reason, record.value)
-        )
-    return batch
+            return False
+        return True
+
+    def _decode(self, batch: Batch, records: Sequence[log.Record], no_frame: Sequence[int]) -> None:
+        """Decode the frames among the records."""
+        is_frame = np.ones(len(records), np.bool_)
+        is_frame[no_frame] = False
+        which = np.flatnonzero(is_frame).astype(np.int32)
+        values = batch.values if not no_frame else [batch.values[i] for i in which.tolist()]
+        batch.frames, malformed = self._decoder.decode([value or b"" for value in values])
+        batch.frames.record = which[batch.frames.record]
+        for fault in malformed:
+            record = records[which[fault.record]]
+            batch.bad.append(
+                Bad(record.partition, record.offset, fault.row, fault.reason, record.value)
+            )
 
 
 def _headers(record: log.Record) -> tuple[int, bytes | None, int]:
