@@ -44,8 +44,12 @@ GROUP_ROWS_MAX = 1 << 16
 PART_NS = 3_600_000_000_000
 PART_BYTES_MIN, PART_BYTES_MAX = 1 << 20, 1 << 27
 """A part is closed after an hour of data of this size at least, or at the second size."""
+RECORDS_PART_NS = 60_000_000_000
+"""Of a topic after a minute, for readers beside and against a crash, and merged at the end."""
 MERGED_BYTES_MAX = 1 << 28
-"""File size that merging does not go beyond."""
+"""File size that merging does not go beyond ..."""
+CLOSED_BYTES_MAX = 1 << 25
+"""... and at the end of a recording of a topic, where someone waits for it."""
 
 
 class Lock:
@@ -168,6 +172,8 @@ class Writer:
         """Finish the last part and let others write."""
         try:
             self.close_part()
+            if self.kind == "records":
+                _merge_parts(self.directory, CLOSED_BYTES_MAX)
         finally:
             self.abandon()
 
@@ -221,7 +227,10 @@ class Writer:
     def _is_full(self, part: PartFile, next_ns: int) -> bool:
         """Whether rows from `next_ns` on belong into another part."""
         assert part.first_ns is not None, "a part has rows from its first write on"
-        long_enough = next_ns - part.first_ns >= PART_NS and self._part_weight >= PART_BYTES_MIN
+        lasts_ns = next_ns - part.first_ns
+        long_enough = lasts_ns >= PART_NS and self._part_weight >= PART_BYTES_MIN
+        if self.kind == "records":
+            long_enough = lasts_ns >= RECORDS_PART_NS
         return next_ns < part.last_ns or long_enough or part.raw_bytes >= PART_BYTES_MAX
 
     def _finish(self, part: PartFile) -> None:
@@ -250,19 +259,23 @@ def merge(directory: Path, file_bytes_max: int = MERGED_BYTES_MAX) -> int:
     """
     lock = Lock(directory)
     try:
-        sweep(directory)
-        gone = 0
-        run: list[Part] = []
-        for part in [*sorted(list_parts(directory), key=lambda p: p.first_ns), None]:
-            if part and sum(p.file_bytes for p in (*run, part)) <= file_bytes_max:
-                run.append(part)
-                continue
-            if len(run) > 1:
-                gone += _merge_run(directory, run)
-            run = [part] if part else []
-        return gone
+        return _merge_parts(directory, file_bytes_max)
     finally:
         lock.release()
+
+
+def _merge_parts(directory: Path, file_bytes_max: int) -> int:
+    sweep(directory)
+    gone = 0
+    run: list[Part] = []
+    for part in [*sorted(list_parts(directory), key=lambda p: p.first_ns), None]:
+        if part and sum(p.file_bytes for p in (*run, part)) <= file_bytes_max:
+            run.append(part)
+            continue
+        if len(run) > 1:
+            gone += _merge_run(directory, run)
+        run = [part] if part else []
+    return gone
 
 
 def _merge_run(directory: Path, run: list[Part]) -> int:

@@ -145,6 +145,18 @@ def test_a_recorder_goes_on_where_it_was_synced(tmp_path: Path) -> None:
         assert writer.positions == {f"{FRAMES}/0": 9, f"{FRAMES}/1": 8}
 
 
+def test_a_topic_is_there_to_be_read_after_a_minute_and_merged_at_the_end(tmp_path: Path) -> None:
+    with Writer(tmp_path, "records") as writer:
+        for k in range(600):
+            writer.append_records([record(k)])
+        seen = [m.place for m in messages([tmp_path])]
+        assert seen == [(0, k) for k in range(len(seen))]
+        assert len(seen) > 600 - 3 * 60
+        assert len(list_parts(tmp_path)) > 4
+    assert len(list_parts(tmp_path)) == 1
+    assert [m.place for m in messages([tmp_path])] == [(0, k) for k in range(600)]
+
+
 def test_a_brokers_clock_set_back_does_not_reorder(tmp_path: Path) -> None:
     with Writer(tmp_path, "records") as writer:
         writer.append_records([record(0), record(1), record(2, arrival=T0 - 5), record(3)])
