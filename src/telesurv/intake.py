@@ -12,6 +12,7 @@ from telesurv.plans import BadPlan, read_plan, route_of
 from telesurv.table import MODES
 from telesurv_streams import log, wire
 from telesurv_streams.frame import ROUTE_OR_PATIENT, Frames
+from telesurv_streams.rows import no_rows
 
 LIVE = MODES.index("live")
 _MODE = {name.encode(): code for code, name in enumerate(MODES)}
@@ -96,8 +97,8 @@ class Batch:
     offset: NDArray[np.int64]
     arrival_ns: NDArray[np.int64]
     shift_ns: NDArray[np.int64]
+    frames: Frames
     values: Sequence[bytes | None]
-    frames: Frames = field(default_factory=lambda: wire.decode([])[0])
     ticks: list[Tick] = field(default_factory=list)
     plans: list[PlanCopy] = field(default_factory=list)
     lost: list[Lost] = field(default_factory=list)
@@ -140,6 +141,7 @@ class Intake:
             if number < 0:
                 strange.append(index)
         batch = Batch(
+            frames=no_rows(),
             contexts=self._contexts,
             context=np.array(context, np.int64),
             partition=np.array([record.partition for record in records], np.int64),

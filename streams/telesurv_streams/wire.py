@@ -17,10 +17,10 @@ from numpy.typing import NDArray
 
 from telesurv_streams._framing import NO_ROW, OK, REASONS, columns, inspect
 from telesurv_streams._known import Known
-from telesurv_streams._rows import chosen, joined, with_used_names
 from telesurv_streams.checks import distinct_names, wrong_rows
 from telesurv_streams.frame import FRAME_VERSION, SCHEMA, Frames
 from telesurv_streams.log import HEADER_FRAME, Headers
+from telesurv_streams.rows import chosen, joined, with_used_names
 
 FRAME_HEADER = (HEADER_FRAME, str(FRAME_VERSION).encode())
 """The header that every frame message carries."""

@@ -8,6 +8,23 @@ from numpy.typing import NDArray
 from telesurv_streams.frame import Frames
 
 
+def no_rows() -> Frames:
+    """Return columns without any row."""
+    return Frames(
+        names=[],
+        name=np.zeros(0, np.int32),
+        start_ns=np.zeros(0, np.int64),
+        rate_hz=np.zeros(0, np.float64),
+        scale=np.zeros(0, np.float32),
+        offset=np.zeros(0, np.float32),
+        sequence=np.zeros(0, np.int64),
+        samples=np.zeros(0, np.int16),
+        first=np.zeros(1, np.int64),
+        record=np.zeros(0, np.int32),
+        row=np.zeros(0, np.int32),
+    )
+
+
 def chosen(frames: Frames, keep: NDArray[np.bool_]) -> Frames:
     """Return the rows of a mask, bool[n]; the names stay as they are."""
     count = np.diff(frames.first)
