@@ -6,7 +6,8 @@ parts that hold them: their order is that of `parts`, so a merge changes nothing
 under a reader.
 """
 
-from collections.abc import Iterable, Iterator
+import json
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
@@ -110,7 +111,9 @@ class Message(NamedTuple):
     place: tuple[int, int] | None  # (partition, offset) as recorded; None: imported
 
 
-def messages(paths: Iterable[Path], patient: str | None = None) -> Iterator[Message]:
+def messages(
+    paths: Iterable[Path], patient: str | Collection[str] | None = None
+) -> Iterator[Message]:
     """Yield recordings as the records of a log, in the order in which they are to be sent.
 
     Imported frames come by the end of each frame, one a message, keyed by their patient;
@@ -119,18 +122,20 @@ def messages(paths: Iterable[Path], patient: str | None = None) -> Iterator[Mess
     Parameters
     ----------
     paths : as for `read_merged`, which also says what is raised
-    patient : the only one wanted; of records, ticks and whatever has no patient stay
+    patient : the only ones wanted, None: all; of a topic, ticks and what names no patient stay
     """
+    wanted = None if patient is None else {patient} if isinstance(patient, str) else set(patient)
     for table in read_merged(paths):
         if "samples" in table.schema.names:
-            yield from _frame_messages(table, patient)
+            yield from _frame_messages(table, wanted)
         else:
-            yield from _record_messages(table, patient)
+            yield from _record_messages(table, wanted)
 
 
-def _frame_messages(table: pa.Table, patient: str | None) -> Iterator[Message]:
-    if patient is not None:
-        table = table.filter(pc.equal(table.column("patient"), patient))
+def _frame_messages(table: pa.Table, wanted: set[str] | None) -> Iterator[Message]:
+    if wanted is not None:
+        chosen = pa.array(sorted(wanted), pa.string())
+        table = table.filter(pc.is_in(table.column("patient"), value_set=chosen))
     if not table.num_rows:
         return
     ends = key_ns(table, "frames").tolist()
@@ -149,7 +154,7 @@ def _frame_messages(table: pa.Table, patient: str | None) -> Iterator[Message]:
         yield Message(outgoing, known, end, "frame", "", None)
 
 
-def _record_messages(table: pa.Table, patient: str | None) -> Iterator[Message]:
+def _record_messages(table: pa.Table, wanted: set[str] | None) -> Iterator[Message]:
     arrivals = table.column("arrival").cast(pa.int64()).to_pylist()
     seen: tuple[object, ...] = ()
     for row, arrival in zip(table.drop("arrival").to_pylist(), arrivals, strict=True):
@@ -158,28 +163,36 @@ def _record_messages(table: pa.Table, patient: str | None) -> Iterator[Message]:
             continue
         seen = (arrival, row["topic"], *place)
         value = row["value"]
-        if patient is not None:
-            if row["kind"] == "frame":
-                value = _only(value, patient)
-            elif row["key"] not in (None, patient.encode()):
-                value = None
+        if wanted is not None and row["kind"] == "frame":
+            value = _only(value, wanted)
             if value is None:
                 continue
+        elif wanted is not None and _named(value) not in (None, *wanted):
+            continue
         headers = tuple((h["name"], h["value"]) for h in row["headers"])
         outgoing = Outgoing(row["topic"], row["key"], value, headers)
         yield Message(outgoing, arrival, None, row["kind"], row["mode"], place)
 
 
-def _only(value: bytes | None, patient: str) -> bytes | None:
-    """Return a frame message with the rows of one patient; None: there are none."""
+def _only(value: bytes | None, wanted: set[str]) -> bytes | None:
+    """Return a frame message with the rows of the patients wanted; None: there are none."""
     frames, _ = decode([value or b""])
-    wanted = np.array([name[0] == patient for name in frames.names], np.bool_)[frames.name]
-    if wanted.all():
-        return value if len(wanted) else None
-    if not wanted.any() or value is None:
+    chosen = np.array([name[0] in wanted for name in frames.names], np.bool_)[frames.name]
+    if chosen.all():
+        return value if len(chosen) else None
+    if not chosen.any() or value is None:
         return None
     batch = pa.ipc.read_record_batch(pa.py_buffer(value), SCHEMA)
-    return encode_batch(batch.take(pa.array(frames.row[wanted])))
+    return encode_batch(batch.take(pa.array(frames.row[chosen])))
+
+
+def _named(value: bytes | None) -> str | None:
+    """Return the patient that a record of another kind (a plan) names; None: it names none."""
+    try:
+        content = json.loads(value or b"")
+    except ValueError:
+        return None
+    return content.get("patient") if isinstance(content, dict) else None
 
 
 @dataclass(slots=True)

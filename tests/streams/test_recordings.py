@@ -200,6 +200,7 @@ def test_imported_frames_become_the_messages_of_a_log(tmp_path: Path) -> None:
     only = list(messages([tmp_path], patient="p-02"))
     assert only == [m for m in got if m.outgoing.key == b"p-02"]
     assert len(only) == 100
+    assert list(messages([tmp_path], patient=["p-02", "p-01"])) == got
 
 
 def test_one_patient_of_a_topic(tmp_path: Path) -> None:
@@ -212,15 +213,19 @@ def test_one_patient_of_a_topic(tmp_path: Path) -> None:
                 record(0),
                 record(1, key=b"p-02", value=encode([frame(1, "p-02")])),
                 record(2, key=b"gateway", value=both),
-                record(3, key=None, value=b"", headers=tick),
-                record(4, value=b"{}", headers=plan),
-                record(5, key=b"p-02", value=b"{}", headers=plan),
+                record(3, key=None, value=None, headers=tick),
+                record(4, key=b"gateway", value=b'{"patient": "p-01"}', headers=plan),
+                record(5, key=b"gateway", value=b'{"patient": "p-02"}', headers=plan),
                 record(6, value=b"junk"),
+                record(7, key=None, value=b"[3]", headers=tick),
             ]
         )
     got = list(messages([tmp_path], patient="p-02"))
-    assert [m.place for m in got] == [(0, 1), (0, 2), (0, 3), (0, 5)]
+    assert [m.place for m in got] == [(0, 1), (0, 2), (0, 3), (0, 5), (0, 7)]
     assert got[1].outgoing.value == encode([frame(3, "p-02"), reading(3, "p-02")])
+    got = list(messages([tmp_path], patient=("p-01", "p-02")))
+    assert [m.place for m in got] == [(0, k) for k in (0, 1, 2, 3, 4, 5, 7)]
+    assert got[2].outgoing.value == both
 
 
 # Memory
