@@ -73,12 +73,15 @@ def keep_joins(consumer: KafkaConsumer) -> None:
 
     kafka-python 3.0 forgets it and joins again, and where the leader does so the whole group
     starts anew: members that are busy between short polls could go on like that for ever.
+    And a join that metadata alone asked for is no longer asked for once the leader has shared
+    out: nobody would fetch its outcome, nor send heartbeats again. So it is asked for till then.
     """
     coordinator = consumer._coordinator  # noqa: SLF001
     join = coordinator._do_join_and_sync_async  # noqa: SLF001
     kept: list[tuple[int, bytes]] = []
 
     async def join_once() -> bytes:
+        coordinator.request_rejoin()
         generation = coordinator.group_metadata().generation_id
         if kept and kept[0][0] == generation and coordinator.rebalance_in_progress():
             return kept[0][1]
