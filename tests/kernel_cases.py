@@ -181,11 +181,26 @@ def spo2_case() -> Case:
     return Case(KERNELS["spo2"], KERNELS["spo2"].params(), columns, (), (150,))
 
 
+def silence_case() -> Case:
+    """Frames a minute apart, pauses of many lengths, ticks, plans, and a log that was silent."""
+    k = KERNELS["silence"]
+    rng = np.random.default_rng(6)
+    events = np.zeros(600, k.ARRIVAL)
+    events["kind"] = rng.choice(
+        [k.FRAME, k.TICK, k.ENROL, k.END], len(events), p=[0.2, 0.7, 0.06, 0.04]
+    )
+    events["kind"][:3] = k.TICK, k.ENROL, k.TICK
+    events["arrival_ns"] = 10**18 + np.cumsum(rng.choice([0, 3, 10, 45, 90], len(events))) * 10**9
+    events["shift_ns"] = np.cumsum((rng.random(len(events)) < 0.02) * 45 * 10**9)
+    return Case(k, k.params(60.0, 30.0), {"events": events})
+
+
 CASES: dict[str, Callable[[], Case]] = {
     "quality": quality_case,
     "beats": beats_case,
     "rhythm": rhythm_case,
     "spo2": spo2_case,
+    "silence": silence_case,
 }
 
 

@@ -6,13 +6,14 @@ from typing import Any
 
 import numpy as np
 
-from telesurv_kernels import _dtypes, beats, quality, rhythm, spo2
+from telesurv_kernels import _dtypes, beats, quality, rhythm, silence, spo2
 
 KERNELS: dict[str, ModuleType] = {
     "quality": quality,
     "beats": beats,
     "rhythm": rhythm,
     "spo2": spo2,
+    "silence": silence,
 }
 """Name of a kernel -> its module; read by tests, benchmarks and documentation."""
 
@@ -26,7 +27,7 @@ def arguments(module: ModuleType) -> dict[str, Any]:
         "state": np.zeros(1, module.STATE),
         "params": np.zeros(1, module.PARAMS),
         "segments": np.zeros(0, _dtypes.SEGMENT),
-        "events": np.zeros(0, _dtypes.EVENT),
+        "events": np.zeros(0, getattr(module, "EVENT", _dtypes.EVENT)),
         "samples": np.zeros(0, np.int16),
         "mask": np.zeros(0, np.uint8),
         "time_ns": np.zeros(0, np.int64),

@@ -4,7 +4,9 @@ Event kernel over what arrives of a patient, in *arrival* time, never by a clock
 is the last valid arrival plus interval plus grace, rounded up to a multiple of 10 s; the
 first event at or past it judges it, before that event counts itself, so that who asks, and
 how often, changes nothing. A stretch in which the log held no record at all shifts it: our
-own silence is not the patient's. No limit of the rule can be switched off.
+own silence is not the patient's. No limit of the rule can be switched off. Once the plan has
+ended nothing is awaited, also not after a frame that was still on its way, until another plan
+begins. A plan that shortens the wait can end it at once: then it is found when the plan comes.
 
 Source: French arrêtés of 22 June 2023 (a non-transmission alert that no operator can turn
 off); the grid of 10 s is the interval at which a partition's owner makes ticks.
@@ -28,7 +30,7 @@ PARAMS = np.dtype([("allowed_ns", np.int64)])  # interval and grace of the plan
 
 STATE = np.dtype(
     [
-        ("armed", np.int64),  # 1: a transmission is awaited
+        ("armed", np.int64),  # 1: a transmission is awaited; 2: no more, the plan has ended
         ("base_ns", np.int64),  # arrival from which the wait counts
         ("base_shift_ns", np.int64),  # the log's own silence up to then
         ("silent", np.int64),  # 1: the condition is present
@@ -46,6 +48,9 @@ ARRIVAL = np.dtype(
 )
 """Something arrived that concerns a patient."""
 
+EVENT = ARRIVAL
+"""What `advance` takes as events."""
+
 FRAME = 1  # a valid frame
 TICK = 2  # time passed
 ENROL = 3  # a plan: from now on something is awaited
@@ -59,9 +64,16 @@ def params(interval_s: float, grace_s: float) -> NDArray[Any]:
     return row
 
 
-def capacity(events: int) -> int:
-    """Return an upper bound of the findings of one call."""
-    return 2 * events
+def capacity(samples: int, segments: int) -> int:
+    """Return an upper bound of the findings of one call.
+
+    Parameters
+    ----------
+    samples : number of events given; each ends a silence and shows one, at most
+    segments : as other kernels have it; of no meaning here
+    """
+    del segments
+    return 2 * samples
 
 
 @kernel
@@ -81,7 +93,7 @@ def advance(
     ----------
     state, params : STATE[rows], PARAMS[rows]; state is updated in place
     events : ARRIVAL[m]
-    findings : FINDING[capacity(m)]; ON at the deadline with value = seconds without
+    findings : FINDING[capacity(m, 0)]; ON at the deadline with value = seconds without
         transmission, OFF at the arrival that ends it
     """
     found = 0
@@ -103,7 +115,7 @@ def advance(
                 findings[found]["condition"] = NON_TRANSMISSION
                 findings[found]["onset_ns"] = base
                 findings[found]["end_ns"] = 0
-                findings[found]["detected_ns"] = due
+                findings[found]["detected_ns"] = arrival if kind == ENROL else due
                 findings[found]["value"] = (due - base) / 1e9
                 findings[found]["low"] = 0.0
                 found += 1
@@ -119,12 +131,12 @@ def advance(
             findings[found]["value"] = 0.0
             findings[found]["low"] = 0.0
             found += 1
-        if kind == FRAME or (kind == ENROL and armed == 0):
+        if (kind == FRAME and armed != 2) or (kind == ENROL and armed != 1):
             armed = 1
             state[row]["base_ns"] = arrival
             state[row]["base_shift_ns"] = shift
         elif kind == END:
-            armed = 0
+            armed = 2
         state[row]["armed"] = armed
         state[row]["silent"] = silent
     return found

@@ -110,14 +110,18 @@ class Engine:
         info = self.table.patients["info"][row]
         if offset < info["held"] or copy.plan.version <= info["plan_version"]:
             return
-        self.table.set_plan(row, copy.plan)
         info["changes"] += 1
         info["last_offset"] = offset
+
+        def arrives(kind: int) -> list[Happening]:
+            event = (row, copy.record * _IN_RECORD, kind, copy.arrival_ns, copy.shift_ns)
+            return self._silence(np.array([event], silence.ARRIVAL))
+
+        # What was due by the old plan is judged by it, whether or not a tick came in between.
+        self._levels(None, arrives(silence.TICK), output)
+        self.table.set_plan(row, copy.plan)
         kind = silence.END if copy.plan.ended else silence.ENROL
-        event = np.array(
-            [(row, copy.record * _IN_RECORD, kind, copy.arrival_ns, copy.shift_ns)], silence.ARRIVAL
-        )
-        self._levels(None, self._silence(event), output)
+        self._levels(None, arrives(kind), output)
 
     def _lost(self, batch: Batch, lost: Lost, output: Output) -> None:
         """Tell of every patient of a partition that something of theirs may be lost."""
@@ -276,7 +280,7 @@ class Engine:
     def _silence(self, events: NDArray[Any]) -> list[Happening]:
         """Judge silence; return what was found as happenings of the patients' alerts."""
         pool = self.table.patients
-        findings = np.empty(silence.capacity(len(events)), codes.FINDING)
+        findings = np.empty(silence.capacity(len(events), 0), codes.FINDING)
         count = silence.advance(pool["silence"], pool["silence_params"], events, findings)
         pool["info"]["changes"][findings["row"][:count]] += 1
         return [Happening.of_silence(finding) for finding in findings[:count]]
