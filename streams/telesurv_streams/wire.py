@@ -15,7 +15,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from telesurv_streams._framing import NO_ROW, OK, REASONS, columns, inspect
+from telesurv_streams._framing import NO_ROW, OK, REASONS, inspect
 from telesurv_streams._known import Known
 from telesurv_streams.checks import distinct_names, wrong_rows
 from telesurv_streams.frame import FRAME_VERSION, SCHEMA, Frames
@@ -123,13 +123,25 @@ def _template(
     ----------
     fixed : patient, device, channel, rate_hz, scale, offset, number of samples of each row
     """
-    rows = [Row(*row[:3], 0, *row[3:6], np.zeros(row[6], np.int16), 0) for row in fixed]
-    message = encode_batch(to_batch(rows))
-    start, items, sequence = (int(columns(message).begin[index]) for index in (10, 20, 22))
-    width = 8 * len(rows)
-    assert start < items < sequence == len(message) - width, "the columns of SCHEMA in their order"
-    after = items + 2 * sum(row[-1] for row in fixed)
-    return message[:start], message[start + width : items], message[after:sequence]
+    n, items = len(fixed), sum(row[-1] for row in fixed)
+    mark = -(1 << 62) - 1  # no date of a frame, to see that it lies where it should
+    rows = [Row(*row[:3], mark, *row[3:6], np.zeros(row[6], np.int16), mark) for row in fixed]
+    message: bytes = to_batch(rows).serialize().to_pybytes()
+    # From the end: sequences, samples, their offsets, offset and scale, rate, start.
+    sequence = len(message) - 8 * n
+    samples = sequence - _padded(2 * items)
+    start = samples - _padded(4 * (n + 1)) - 2 * _padded(4 * n) - 16 * n
+    marks = struct.pack("<q", mark) * n
+    assert message[start : start + 8 * n] == message[sequence:] == marks, "Arrow's own layout"
+    return (
+        message[:start],
+        message[start + 8 * n : samples],
+        message[samples + 2 * items : sequence],
+    )
+
+
+def _padded(size: int) -> int:
+    return size + -size % 8
 
 
 def check_version(headers: Headers) -> Malformed | None:

@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from frame_cases import row, rows_of, same, second
+from telesurv_streams import _framing
 from telesurv_streams.frame import Frames
 from telesurv_streams.wire import Malformed, decode, encode
 
@@ -79,3 +80,43 @@ def test_any_corruption(data: st.DataObject) -> None:
 @given(st.lists(st.binary(max_size=300).map(lambda b: b + bytes(-len(b) % 8)), max_size=4))
 def test_any_bytes(values: list[bytes]) -> None:
     check_any(values)
+
+
+# What writers of other languages do
+
+
+def _positions(message: bytes) -> tuple[int, list[int]]:
+    """Return where a message keeps its body's length, and its buffers' (offset, length)."""
+    data = np.frombuffer(message, np.uint8)
+    table = _framing._Tables(data, np.array([8]), data.view("<u4")[1:2].astype(np.int64))
+    start = table.follow(table.low)
+    buffers = table.follow(table.field(table.follow(table.field(start, 2)), 2))
+    return int(table.field(start, 3)[0]), [int(buffers[0]) + 4 + 16 * k for k in range(23)]
+
+
+def test_a_writer_that_counts_the_padding() -> None:
+    """As Go's and JavaScript's: the bytes are the same, each length is a multiple of 8."""
+    message = bytearray(encode(second()))
+    for at in _positions(bytes(message))[1]:
+        (size,) = struct.unpack_from("<q", message, at + 8)
+        struct.pack_into("<q", message, at + 8, size + -size % 8)
+    frames, malformed = decode([bytes(message), encode(second("p-02"))])
+    assert malformed == []
+    assert same(rows_of(frames), [*second(), *second("p-02")])
+
+
+def test_a_writer_that_sends_a_validity_bitmap_without_nulls() -> None:
+    """As Rust's and Java's: all bits set, no null counted."""
+    rows = second()
+    message = bytearray(encode(rows))
+    body_at, buffers = _positions(bytes(message))
+    (body,) = struct.unpack_from("<q", message, body_at)
+    struct.pack_into("<q", message, body_at, body + 64)
+    message += b"\xff" * 64
+    items = sum(len(r.samples) for r in rows)
+    for k in (0, 3, 6, 9, 11, 13, 15, 17, 19, 21):
+        bits = items if k == 19 else len(rows)
+        struct.pack_into("<qq", message, buffers[k], body, -(-bits // 8))
+    frames, malformed = decode([bytes(message), encode(second("p-02"))])
+    assert malformed == []
+    assert same(rows_of(frames), [*rows, *second("p-02")])
