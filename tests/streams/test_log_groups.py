@@ -87,7 +87,7 @@ def test_groups_do_not_see_each_other(bench: Bench) -> None:
 
 
 def test_a_member_that_falls_silent_is_given_up(bench: Bench, slices: Slices) -> None:
-    silent, heir = Worker(bench.log), Worker(bench.log)
+    silent, heir = Worker(bench.quick), Worker(bench.quick)
     until(shared(silent, heir), silent, heir)
     lost, old = set(silent.owned), member(silent)
     slices.commit(*state(silent, b"1"), old)
@@ -198,7 +198,7 @@ def test_an_undecided_slice_is_aborted_in_time(bench: Bench) -> None:
     """Nobody comes back under its name: the log waits as long as it was told to."""
     worker = Worker(bench.log)
     until(shared(worker), worker)
-    with contextlib.closing(bench.log.slices("frames", GROUP, "gone")) as gone:
+    with contextlib.closing(bench.quick.slices("frames", GROUP, "gone")) as gone:
         bench.hang(gone, *state(worker, b"2"), member(worker))
         with contextlib.closing(bench.log.reader("state")) as reader:
             assert not reader.at_end()
