@@ -1,6 +1,7 @@
 """EDF and CSV files become recordings: every sample and reading where it was."""
 
 import gzip
+import re
 from datetime import UTC, date, datetime, time
 from pathlib import Path
 
@@ -141,6 +142,18 @@ def test_a_csv_with_a_mapping(tmp_path: Path) -> None:
     assert codes(frames, "spo2").tolist() == [93]
     (row,) = np.flatnonzero(channel_of(frames, "spo2"))
     assert frames.start_ns[row] == 1_772_600_767_500_000_000
+
+
+def test_the_mapping_that_the_page_shows(tmp_path: Path) -> None:
+    page = Path(__file__).parents[2] / "src" / "telesurv" / "importers" / "README.md"
+    (mapping,) = re.findall(r"```toml\n(.*?)```", page.read_text("utf-8"), re.DOTALL)
+    (tmp_path / "m.toml").write_text(mapping, "utf-8")
+    (tmp_path / "log_p7.csv").write_text("when,sat,T (F),comment,HR [bpm]\n0,95,98.6,hi,70\n")
+    report = single([tmp_path / "log_p7.csv"], tmp_path / "out", mapping=tmp_path / "m.toml")
+    assert (report.error, report.patient) == ("", "p7")
+    assert [s.channel for s in report.signals] == ["spo2", "temperature", "heart_rate"]
+    frames = read_back(report.recording)
+    np.testing.assert_allclose(physical(frames, "temperature"), [37.0], atol=0.006)
 
 
 def test_a_csv_of_waveforms(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
