@@ -137,8 +137,11 @@ def quality_case() -> Case:
 def beats_case() -> Case:
     codes = noisy_ecg(40)
     mask = np.zeros(len(codes), np.uint8)
-    for first, last, bit in ((3000, 3030, 1), (4000, 4400, 1), (5000, 5200, 4), (9000, 9300, 2)):
+    for first, last, bit in (
+        (3000, 3030, 1), (4000, 4400, 1), (5000, 5200, 4), (9000, 9300, 2), (9560, 9600, 1),
+    ):  # fmt: skip
         mask[first:last] = bit
+    codes[9600:] += 400  # behind the last hole
     codes[mask == 1] = -32768
     params = KERNELS["beats"].params(RATE_HZ, SCALE_MV)
     return Case(KERNELS["beats"], params, {"samples": codes, "mask": mask}, (), (7000,))

@@ -255,6 +255,55 @@ def test_equals_the_oracle_on_real_signals(path: Path) -> None:
     assert plain(analysed(codes, rate_hz, scale_mv)) == expected
 
 
+@pytest.mark.parametrize("path", EXCERPTS, ids=lambda path: path.stem)
+@pytest.mark.parametrize("seed", range(3))
+def test_equals_the_oracle_while_noise_comes_and_goes(path: Path, seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    with np.load(path) as excerpt:
+        codes = excerpt["samples"]
+    noise_mv = np.repeat(rng.uniform(0, 0.2, 30), 720) * rng.normal(0, 1, len(codes))
+    codes = codes + np.rint(noise_mv / SCALE_MV).astype(np.int16)
+    mask = np.zeros(len(codes), np.uint8)
+    kernel = run(Case(beats, beats.params(360.0, SCALE_MV), {"samples": codes, "mask": mask}))
+    assert plain(kernel.findings) == oracle.findings(codes, mask, 360.0, SCALE_MV)
+
+
+@given(
+    st.sampled_from(EXCERPTS),
+    st.integers(0, 40 * 360),
+    st.floats(0, 0.4),
+    st.lists(st.tuples(st.integers(0, 7000), st.integers(1, 350), st.integers(-500, 500))),
+    st.integers(0, 2**16),
+)
+@settings(max_examples=40, deadline=None)
+def test_equals_the_oracle_on_real_signals_with_noise_and_holes(
+    path: Path, first: int, noise_mv: float, holes: list[tuple[int, int, int]], seed: int
+) -> None:
+    rng = np.random.default_rng(seed)
+    with np.load(path) as excerpt:
+        codes = excerpt["samples"][first : first + 7200].astype(np.int64)
+    bursts = np.repeat(rng.uniform(0, noise_mv, 10), 720) * rng.normal(0, 1, 7200)
+    codes += np.rint(bursts / SCALE_MV).astype(np.int64)
+    mask = np.zeros(7200, np.uint8)
+    for begin, length, step in holes:  # the baseline is another one after a hole
+        codes[begin + length :] += step
+        mask[begin : begin + length] = quality.MISSING
+    samples = np.clip(codes, -32767, 32767).astype(np.int16)
+    samples[mask != 0] = -32768
+    columns = {"samples": samples, "mask": mask}
+    kernel = run(Case(beats, beats.params(360.0, SCALE_MV), columns))
+    assert plain(kernel.findings) == oracle.findings(samples, mask, 360.0, SCALE_MV)
+
+
+def test_a_step_behind_a_hole_is_no_beat() -> None:
+    mv = ecg(np.arange(0.6, 30, 0.8), 30) + hum(7500)
+    mask = np.zeros(7500, np.uint8)
+    mask[5080:5120] = quality.MISSING  # after a T
+    without = peaks(found_in(mv, mask=mask))
+    mv[5120:] += 3.0
+    assert np.array_equal(peaks(found_in(mv, mask=mask)), without)
+
+
 def test_sensitivity_and_predictivity_on_the_excerpts() -> None:
     scores = []
     for path in EXCERPTS:
