@@ -203,19 +203,16 @@ def advance(
                 low = high = lowest = highest = code
                 run = same = 0
                 run_first = count
-            elif code < low or code > high:
-                wider_low = min(low, code)
-                wider_high = max(high, code)
-                if wider_high - wider_low <= constant_codes:
-                    low = wider_low
-                    high = wider_high
-                else:
-                    low = high = code
-                    run = 0
-                    run_first = count
-                lowest = min(lowest, code)
-                highest = max(highest, code)
-            run += 1
+            # Choices of values, not of ways to go: a branch that noise decides costs more.
+            wider_low = min(low, code)
+            wider_high = max(high, code)
+            within = wider_high - wider_low <= constant_codes
+            low = wider_low if within else code
+            high = wider_high if within else code
+            run = run + 1 if within else 1
+            run_first = run_first if within else count
+            lowest = min(lowest, code)
+            highest = max(highest, code)
             same = same + 1 if code == previous else 1
             previous = code
 
