@@ -295,6 +295,7 @@ class Engine:
             mask = np.zeros(len(accepted.samples), np.uint8)
             for level in range(int(number.max()) + 1):
                 of_level = np.flatnonzero(number == level)
+                report.before(accepted, of_level)
                 accepted.begin(of_level)
                 for pieces, frame in accepted.pieces(of_level):
                     found = analyse(self.table, pieces, accepted.samples, mask)

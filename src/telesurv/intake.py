@@ -25,6 +25,10 @@ KNOWN_MAX = 1 << 18
 """Senders that are remembered; then all are learnt again."""
 
 
+ARRIVAL_NS_MAX = 7_258_118_400_000_000_000
+"""The year 2200: nothing that is told to have arrived later is believed."""
+
+
 class Context(NamedTuple):
     """Whose time and table rows a record concerns."""
 
@@ -206,7 +210,7 @@ def _headers(record: log.Record) -> tuple[int, bytes | None, int]:
             told = value
     if mode == LIVE:
         return mode, kind, 0
-    if told is None or not told.isdigit() or len(told) > 19:
+    if told is None or not told.isdigit() or len(told) > 19 or int(told) > ARRIVAL_NS_MAX:
         raise _Unreadable(
             f"header {log.HEADER_ARRIVAL} is {told!r}, expected nanoseconds since 1970 (a replay "
             "says when the log took a frame)"

@@ -158,7 +158,7 @@ def replay(
     mode : of the records and alerts, `replay` or `demo`
     """
     reader = Reader(mode)
-    found = _messages(paths, patient)
+    found = messages(paths, patient or None)
     sent = _paced(_reported(reader.records(found), reader, progress), speed)
     if log is not None:
         _into(log, sent)
@@ -168,13 +168,6 @@ def replay(
     played.patients = len(reader.times)
     played.frames, played.signal_s = reader.frames, reader.signal_s
     return played
-
-
-def _messages(paths: Sequence[Path], patient: Sequence[str]) -> Iterator[Message]:
-    if not patient:
-        yield from messages(paths)
-    for one in patient:
-        yield from messages(paths, one)
 
 
 def _paced(

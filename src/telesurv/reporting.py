@@ -92,6 +92,16 @@ class Report:
         self.said: list[tuple[int, Alert]] = []
         """Patient row and revision."""
 
+    def before(self, accepted: Accepted, level: NDArray[np.int64]) -> None:
+        """Take in what happened before the first frame of a level, while its ring is unmoved."""
+        if not self._happenings:
+            return
+        patient, place = accepted.patient[level], accepted.place[level]
+        for row in sorted(self._happenings):
+            mine = place[patient == row]
+            if len(mine) and self._happenings[row][0].place <= mine[0]:
+                self._walk(row, [], until=int(mine[0]))
+
     def level(
         self, pieces: Pieces, frame: NDArray[np.int64], accepted: Accepted, found: Found
     ) -> None:
@@ -127,9 +137,9 @@ class Report:
     def finish(self) -> None:
         """Take in what happened after the last accepted frame of each patient."""
         for row in list(self._happenings):
-            self._walk(row, [], last=True)
+            self._walk(row, [])
 
-    def _walk(self, row: int, steps: list[tuple[int, int, Any]], last: bool = False) -> None:
+    def _walk(self, row: int, steps: list[tuple[int, int, Any]], until: int | None = None) -> None:
         """Go through a patient's records in order: what happened, positions, findings."""
         alerts, around = self._alerts[row], Around(self._table, row)
         link = self._table.timelines["link"]
@@ -137,7 +147,8 @@ class Report:
             line: int(link[line]["position_ns"]) for line in self._table.timelines_of[row]
         }
         steps.sort(key=lambda step: step[:2] if step[1] < 2 else (*step[:2], step[2]))
-        until = None if last or not steps else steps[-1][0]
+        if steps:
+            until = steps[-1][0]
         steps = _merged(self._take(row, until), steps)
         said: list[Alert] = []
         for place, what, step in steps:

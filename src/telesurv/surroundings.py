@@ -58,8 +58,9 @@ class Around:
 
     def best_wave(self) -> int:
         """Return the best ECG timeline, else any waveform; -1: none."""
-        lines = self._table.timelines_of[self._row]
-        waves = [line for line in lines if self._table.timelines["link"][line]["wave"] >= 0]
+        link = self._table.timelines["link"]
+        begun = [line for line, at in self.positions.items() if at]
+        waves = [line for line in begun if link[line]["wave"] >= 0]
         return min(waves, key=self.rank, default=-1)
 
     def ecg_positions(self) -> dict[int, int]:

@@ -169,8 +169,9 @@ class PatientTable:
         link["ring_from"] = link["count"]  # older codes mean something else
         if link["wave"] >= 0:
             channel = self.name_of[timeline][1]
+            # Single readings of a waveform are valid frames; they are judged as one a second.
             self.wave["params"][link["wave"]] = quality.params(
-                rate, scale, offset, ecg=channel.startswith(ECG)
+                rate or 1.0, scale, offset, ecg=channel.startswith(ECG)
             )
         if link["ecg"] >= 0:
             self.ecg["beats_params"][link["ecg"]] = beats.params(rate, scale)

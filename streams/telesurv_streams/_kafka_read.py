@@ -111,13 +111,14 @@ class KafkaSource:
     def bounds(self, partition: int) -> tuple[int, int]:
         """Return the first offset that the log holds and the next it will give."""
         tp, wait_ms = TopicPartition(self._name, partition), int(self._cluster.patience_s * 1000)
-        return self._ask(
+        bounds: tuple[int, int] = self._ask(
             "asking for the bounds of a partition",
             lambda: (
                 self._consumer.beginning_offsets([tp], timeout_ms=wait_ms)[tp],
                 self._consumer.end_offsets([tp], timeout_ms=wait_ms)[tp],
             ),
         )
+        return bounds
 
     def seek(self, partition: int, offset: int) -> None:
         """Continue a partition from an offset."""

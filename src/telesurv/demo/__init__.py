@@ -67,12 +67,7 @@ def demo(
     browser : open the console in one
     say : prints a line
     """
-    if settings.log_level == "info":  # the lines of a service would bury what is said here
-        quiet = structlog.make_filtering_bound_logger(logging.WARNING)
-        structlog.configure(wrapper_class=quiet)
-    stop = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stop.set())
+    stop = _prepare(settings)
     say("Getting ready: kernels (compiled once on a new machine, a minute) and patients …")
     begun_s = time.monotonic()
     from telesurv.console import run as console
@@ -119,6 +114,17 @@ def demo(
         raise failed[0]
     count = sum(len(episodes.episodes) for episodes in worker.engine.alerts.values())
     say(f"Stopped. {count} alerts were raised by {len(worker.engine.alerts)} patients.")
+
+
+def _prepare(settings: Settings) -> threading.Event:
+    """Quieten the service, and return what Ctrl-C and SIGTERM set."""
+    if settings.log_level == "info":  # the lines of a service would bury what is said here
+        quiet = structlog.make_filtering_bound_logger(logging.WARNING)
+        structlog.configure(wrapper_class=quiet)
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    return stop
 
 
 def _senders(patients: int, seed: int) -> list[Timed]:
