@@ -78,10 +78,10 @@ class Engine:
         self._stretch(batch, begin, len(records), output)
         return output
 
-    def patient(self, key: Key, partition: int, offset: int) -> int:
+    def patient(self, key: Key, offset: int) -> int:
         """Return the row of a patient; the record at `offset` concerns them."""
         known = key in self.table.keys
-        row = self.table.patient(key, partition)
+        row = self.table.patient(key)
         if not known:
             self.alerts[row] = PatientAlerts()
             self.routes.setdefault((key.mode, key.route), set()).add(row)
@@ -104,9 +104,9 @@ class Engine:
 
     def _plan(self, batch: Batch, copy: PlanCopy, output: Output) -> None:
         """Let a newer plan take effect; an older or equal copy is ignored."""
-        key = Key(copy.context.mode, copy.context.route, copy.plan.patient)
+        key = Key(*copy.context[:2], copy.plan.patient, copy.context.partition)
         offset = int(batch.offset[copy.record])
-        row = self.patient(key, copy.context.partition, offset)
+        row = self.patient(key, offset)
         info = self.table.patients["info"][row]
         if offset < info["held"] or copy.plan.version <= info["plan_version"]:
             return
@@ -192,8 +192,8 @@ class Engine:
     def _timeline(self, context: Context, name: tuple[str, str, str], offset: int) -> int:
         """Return the row of a timeline, of which the record at `offset` brought a frame."""
         patient, device, channel = name
-        key = Key(context.mode, context.route, patient)
-        return self.table.timeline(self.patient(key, context.partition, offset), device, channel)
+        key = Key(context.mode, context.route, patient, context.partition)
+        return self.table.timeline(self.patient(key, offset), device, channel)
 
     def _rows(self, batch: Batch, rows: NDArray[np.int64], timeline: NDArray[np.int64]) -> Rows:
         frames, record = batch.frames, batch.frames.record[rows]

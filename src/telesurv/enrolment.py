@@ -58,7 +58,7 @@ class Enrolment:
                 partition = partition_for(route.encode(), self._partitions)
                 if partition not in ours:
                     continue
-                row = engine.table.keys.get(Key(LIVE, route, patient))
+                row = engine.table.keys.get(Key(LIVE, route, patient, partition))
                 known = 0 if row is None else engine.table.plan_of[row].version
                 known = max(known, self._copied.get((route, patient), 0))
                 if plan.version > known:

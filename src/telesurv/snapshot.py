@@ -114,7 +114,7 @@ def restore(engine: Engine, data: bytes, partition: int) -> tuple[int, bool]:
     Returns the row, and whether the rings came with it (else the log is to be read again).
     """
     body = _read(data)
-    row = engine.patient(Key(body.mode, body.route, body.patient), partition, body.held)
+    row = engine.patient(Key(body.mode, body.route, body.patient, partition), body.held)
     table, alerts = engine.table, engine.alerts[row]
     table.set_plan(row, body.plan)
     table.patients["silence"][row] = restored("silence", *body.silence)

@@ -1,4 +1,4 @@
-"""The patient table: (mode, route, patient) and their timelines to rows of struct arrays."""
+"""The patient table: (mode, route, patient, partition) and timelines to rows of arrays."""
 
 from typing import Any, NamedTuple
 
@@ -21,11 +21,12 @@ UNKNOWN = -1
 
 
 class Key(NamedTuple):
-    """Whose state it is: a replay, or another route, never meets the live one."""
+    """Whose state it is: a replay, another route or partition never meets the live one."""
 
     mode: int
     route: str
     patient: str
+    partition: int
 
 
 PATIENT = np.dtype(
@@ -109,14 +110,14 @@ class PatientTable:
         self.name_of: dict[int, tuple[str, str]] = {}
         self.timelines_of: dict[int, list[int]] = {}
 
-    def patient(self, key: Key, partition: int) -> int:
+    def patient(self, key: Key) -> int:
         """Return the row of a patient, made at the first call."""
         row = self.keys.get(key)
         if row is not None:
             return row
         row = self.patients.take()
         info = self.patients["info"]
-        info[row]["used"], info[row]["mode"], info[row]["partition"] = 1, key.mode, partition
+        info[row]["used"], info[row]["mode"], info[row]["partition"] = 1, key.mode, key.partition
         for name in ("last_offset", "first_offset", "saved_held", "saved_evidence"):
             info[row][name] = -1
         self.keys[key], self.key_of[row], self.timelines_of[row] = row, key, []
