@@ -24,8 +24,8 @@ BEATS = np.dtype([("sample", np.int64), ("decided", np.int64), ("unsure", np.int
 PLACES_MAX = 64
 """Frames of a row whose place in the log is remembered: 30 s in frames of half a second."""
 
-ANCHORS_MAX = 32
-"""Anchors of a row that are remembered: one a second, and some."""
+ANCHORS_MAX = 64
+"""Anchors of a row that are remembered: one a second, and some; of single readings each."""
 
 PLACE = np.dtype(
     [

@@ -15,6 +15,9 @@ from telesurv_streams.order import Ordered, Rows
 
 Number = TypeVar("Number", np.int64, np.float64)
 
+READINGS = 8
+"""Single readings, or samples of a slow channel, that the kernels take at once."""
+
 LATE_NS = 60_000_000_000
 """A frame that ended this long before its arrival makes what it decides retrospective."""
 
@@ -65,7 +68,7 @@ class Accepted:
         self._log_row = column(row, [held.log_row for held in released])
         count = self.last - self.first
         rate = np.where(self.rate_hz > 0, self.rate_hz, 1.0)
-        self.span_s = np.where(self.rate_hz > 0, count / rate, 0.0)
+        self.span_s = np.where(self.rate_hz > 0, count / rate, PIECE_S / READINGS)
         past = self.sample + count - self.anchor_sample
         self.end_ns = sample_time_ns(self.anchor_ns, past, self.rate_hz)
         self.late = self.arrival_ns - self.end_ns > LATE_NS
@@ -100,7 +103,7 @@ class Accepted:
 
         Only a long frame has several; its later pieces come in later rounds.
         """
-        size = np.maximum(np.floor(PIECE_S * self.rate_hz[level]).astype(np.int64), 1)
+        size = np.maximum(np.floor(PIECE_S * self.rate_hz[level]).astype(np.int64), READINGS)
         count = self.last[level] - self.first[level]
         done = np.zeros(len(level), np.int64)
         while True:

@@ -1,5 +1,6 @@
 """Strips: what a timeline's ring shows of a stretch of device time."""
 
+import math
 from itertools import pairwise
 
 import numpy as np
@@ -16,6 +17,13 @@ READING_HZ = 1.0
 """Single readings are shown at this rate, each held until the next one or for HOLD_S."""
 
 HOLD_S = 5
+
+SPARE_S, SPARE_READINGS = 8.0, 16
+"""What a ring may hold beyond a strip's end when it is cut, in seconds or single readings.
+
+A strip never needs the ring's oldest samples of that length: how much lies behind its end
+depends on what came together.
+"""
 
 WHY = (
     (quality.LEAD_OFF_BIT, "lead-off"),
@@ -40,26 +48,32 @@ def cut(table: PatientTable, timeline: int, from_ns: int, to_ns: int) -> Strip |
     pool = table.rings[size]
     count = int(link["count"])
     oldest = max(count - size, int(link["ring_from"]))
+    rate_hz = float(link["rate_hz"])
     known = np.arange(oldest, count)
     if not len(known):
         return None
     times = table.device_time_ns(np.full(len(known), timeline, np.int64), known)
-    inside = (times >= from_ns) & (times < to_ns)
-    known, times = known[inside], times[inside]
+    before = np.flatnonzero(times < to_ns)
+    if not len(before):
+        return None
+    spare = math.ceil(SPARE_S * rate_hz) if rate_hz else SPARE_READINGS
+    last = before[-1] + 1
+    part = slice(max(0, last - (size - spare)), last)
+    part = slice(part.start + int(np.searchsorted(times[part] >= from_ns, True)), last)
+    known, times = known[part], times[part]
     if not len(known):
         return None
     codes = pool["samples"][row, known % size]
     mask = pool["mask"][row, known % size]
     device, channel = table.name_of[timeline]
-    rate_hz = float(link["rate_hz"])
-    start_ns = int(times[0])
+    start_ns = int(times.min())  # where the sender's clock was corrected it may not be the first
     if rate_hz == 0:
         rate_hz = READING_HZ
         samples, place = _held(codes, times, to_ns), np.zeros(0, np.int64)
         masked = np.zeros(len(samples), np.uint8)
     else:
         place = np.rint((times - start_ns) * rate_hz / 1e9).astype(np.int64)
-        samples = np.full(place[-1] + 1, MISSING, np.int16)
+        samples = np.full(place.max() + 1, MISSING, np.int16)
         samples[place] = codes
         masked = np.full(len(samples), quality.MISSING, np.uint8)
         masked[place] = mask

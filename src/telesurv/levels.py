@@ -10,6 +10,9 @@ from numpy.typing import NDArray
 
 from telesurv.analysis import PIECE_S
 
+CROWDED_S = 4.0
+"""A level may hold this much of a timeline, and what its longest piece has more."""
+
 
 def levels(
     patient: NDArray[np.int64],
@@ -25,9 +28,31 @@ def levels(
     span_s : float64[n], length of each frame
     restart : int64[n], 1 where a frame restarts its timeline
     """
-    count = len(patient)
-    if not count:
+    if not len(patient):
         return np.zeros(0, np.int64)
+    result = _levels(patient, timeline, span_s, restart)
+    # Where one channel comes after the other, the later ones crowd into the levels of the first:
+    # then levels count what comes of all channels together.
+    order = np.lexsort((result, timeline))
+    other = np.diff(timeline[order], prepend=-1) | np.diff(result[order], prepend=-1)
+    begins = np.flatnonzero(other)
+    held_s = np.add.reduceat(span_s[order], begins)
+    alone = np.diff(np.append(begins, len(order))) == 1
+    crowded = np.unique(patient[order[begins[(held_s > CROWDED_S) & ~alone]]])
+    if len(crowded):
+        together = np.where(np.isin(patient, crowded), -1 - patient, timeline)
+        result = _levels(patient, together, span_s, restart)
+    return result
+
+
+def _levels(
+    patient: NDArray[np.int64],
+    timeline: NDArray[np.int64],
+    span_s: NDArray[np.float64],
+    restart: NDArray[np.int64],
+) -> NDArray[np.int64]:
+    """Count levels by how much of each timeline has come, whatever comes in between."""
+    count = len(patient)
     order = np.lexsort((np.arange(count), timeline))
     filled = _running(timeline[order], span_s[order])
     raw = np.zeros(count, np.int64)

@@ -4,6 +4,7 @@ Only patients of whom something was found, or whose alerts wait for their signal
 walked; the positions of all others just advance.
 """
 
+from itertools import groupby
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -146,33 +147,53 @@ class Report:
         around.positions = {
             line: int(link[line]["position_ns"]) for line in self._table.timelines_of[row]
         }
-        steps.sort(key=lambda step: step[:2] if step[1] < 2 else (*step[:2], step[2]))
         if steps:
-            until = steps[-1][0]
-        steps = _merged(self._take(row, until), steps)
+            until = max(place for place, _, _ in steps)
+        steps = self._take(row, until) + steps
+        steps.sort(key=lambda step: step[0])
         said: list[Alert] = []
-        for place, what, step in steps:
-            if what == 0:
-                said += alerts.found(step, around)
-            elif what == 1:
-                line, end_ns, accepted, frame = step
-                around.positions[line] = end_ns
-                said += alerts.arrived(int(accepted.arrival_ns[frame]), around)
-                said += alerts.released(around)
-                said += alerts.passed(around)
-            elif link[step.timeline]["ecg"] >= 0 and (
-                step.kind in (codes.SURE, codes.UNSURE_SINCE) or step.condition in _RHYTHM
-            ):
-                alerts.fusion.add(step)
-                said += alerts.released(around)
-            else:
-                said += alerts.found(step, around)
-            del place
+        for _, of_place in groupby(steps, key=lambda step: step[0]):
+            said += self._step(alerts, around, list(of_place))
         self.said += [(row, alert) for alert in said]
         if alerts.waits:
             self._waiting.add(row)
         else:
             self._waiting.discard(row)
+
+    def _step(
+        self, alerts: PatientAlerts, around: Around, steps: list[tuple[int, int, Any]]
+    ) -> list[Alert]:
+        """Take in what a row of the log brings: what happened before it, then what it shows.
+
+        Findings come by device time, and the signal's position with them, so that revisions
+        come in the order of device time however long a frame is.
+        """
+        said: list[Alert] = []
+        for _, what, change in steps:
+            if what == 0:
+                said += alerts.found(change, around)
+        ends = [step for _, what, step in steps if what == 1]
+        for _, _, accepted, frame in ends:
+            said += alerts.arrived(int(accepted.arrival_ns[frame]), around)
+        for change in sorted(step for _, what, step in steps if what == 2):
+            known_ns = around.positions[change.timeline]
+            around.positions[change.timeline] = max(known_ns, change.detected_ns)
+            said += alerts.advanced(around)
+            if self._of_heart(change):
+                alerts.fusion.add(change)
+                said += alerts.advanced(around)
+            else:
+                said += alerts.found(change, around)
+        for line, end_ns, _, _ in ends:
+            around.positions[line] = end_ns
+        return said + alerts.advanced(around) if ends else said
+
+    def _of_heart(self, change: Change) -> bool:
+        """Whether a finding is one of those that the leads decide about together."""
+        of_ecg = self._table.timelines["link"][change.timeline]["ecg"] >= 0
+        return bool(of_ecg) and (
+            change.kind in (codes.SURE, codes.UNSURE_SINCE) or change.condition in _RHYTHM
+        )
 
     def _take(self, row: int, until: int | None) -> list[tuple[int, int, Any]]:
         """Return what happened up to a place, and forget it."""
@@ -206,12 +227,3 @@ class Report:
 def _mode(code: int) -> Mode:
     mode: Mode = MODES[code]  # type: ignore[assignment]
     return mode
-
-
-def _merged(
-    happened: list[tuple[int, int, Any]], steps: list[tuple[int, int, Any]]
-) -> list[tuple[int, int, Any]]:
-    """Put what happened before the record of its place."""
-    result = happened + steps
-    result.sort(key=lambda step: step[:2])  # stable: the order within a place is kept
-    return result

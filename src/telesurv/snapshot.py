@@ -17,6 +17,7 @@ from telesurv.alerts.episode import Episode
 from telesurv.alerts.fusion import Change, Lead
 from telesurv.alerts.model import Plan
 from telesurv.alerts.patient import PatientAlerts
+from telesurv.alerts.several import Several
 from telesurv.engine import Engine
 from telesurv.layouts import digest, restored
 from telesurv.table import Key, remembered
@@ -81,6 +82,7 @@ class Body(msgspec.Struct, array_like=True):
     waiting: list[Change]
     present: list[int]
     analysed: bool
+    several: Several
 
 
 def snapshot(engine: Engine, row: int, held: int, with_ring: bool) -> bytes:
@@ -103,6 +105,7 @@ def snapshot(engine: Engine, row: int, held: int, with_ring: bool) -> bytes:
         waiting=[c._replace(timeline=number[c.timeline]) for c in alerts.fusion.waiting],
         present=sorted(alerts.fusion.present),
         analysed=alerts.fusion.analysed,
+        several=_moved(alerts.several, number),
     )
     data = msgspec.msgpack.encode(body)
     return _HEAD.pack(MAGIC, VERSION, zlib.crc32(data)) + data
@@ -129,6 +132,7 @@ def restore(engine: Engine, data: bytes, partition: int) -> tuple[int, bool]:
     fusion.leads = {lines[at]: lead for at, lead in body.leads.items()}
     fusion.waiting = [change._replace(timeline=lines[change.timeline]) for change in body.waiting]
     fusion.present, fusion.analysed = set(body.present), body.analysed
+    alerts.several = _moved(body.several, dict(enumerate(lines)))
     if alerts.waits:
         engine.waiting.add(row)
     return row, all(line.samples is not None for line in body.lines)
@@ -153,6 +157,14 @@ def evidence(engine: Engine, row: int) -> tuple[int, int] | None:
         place = (int(known["offset"][at]), int(known["arrival_ns"].min()))
         first = place if first is None else min(first, place)
     return first
+
+
+def _moved(several: Several, to: dict[int, int]) -> Several:
+    """Return it with other numbers for its timelines."""
+    return Several(
+        {code: sorted(to[line] for line in lines) for code, lines in several.holders.items()},
+        {code: off._replace(timeline=to[off.timeline]) for code, off in several.ended.items()},
+    )
 
 
 def _read(data: bytes) -> Body:

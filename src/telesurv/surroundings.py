@@ -63,6 +63,10 @@ class Around:
         waves = [line for line in begun if link[line]["wave"] >= 0]
         return min(waves, key=self.rank, default=-1)
 
+    def all_positions(self) -> dict[int, int]:
+        """Return the positions of all timelines."""
+        return self.positions
+
     def ecg_positions(self) -> dict[int, int]:
         """Return the positions of the ECG timelines that have begun."""
         return {

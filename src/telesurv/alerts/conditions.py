@@ -65,5 +65,8 @@ _TABLE = (
     Condition("data-lost", "technical", "medium", "data-lost"),
 )
 
+HEART = frozenset({"slow-heart", "fast-heart", "pause"})
+"""The chains that the fused ECG leads decide about."""
+
 CONDITIONS: dict[str, Condition] = {condition.name: condition for condition in _TABLE}
 """Every condition that the engine can raise, by name."""

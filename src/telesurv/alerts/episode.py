@@ -14,6 +14,9 @@ from telesurv.alerts.reasons import reason
 NAMESPACE = uuid.UUID("3f1d2a52-7c0b-5f0e-9d5a-7e1c5e0c4b1e")
 """Of alert ids. Never changes: an id is that of its alert across upgrades."""
 
+ENTRIES_MAX = 16
+"""Entries that an alert lists; what joined before the last of them is in the count."""
+
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -23,7 +26,12 @@ def moment(time_ns: int) -> datetime:
 
 
 def alert_id(patient: str, condition: str, onset_ns: int) -> str:
-    """Return the UUIDv5 of patient, condition and the onset first announced."""
+    """Return the UUIDv5 of patient, condition and the onset first announced.
+
+    Parameters
+    ----------
+    condition : its name; where each channel has an episode of its own, device and channel follow
+    """
     return str(uuid.uuid5(NAMESPACE, f"{patient}/{condition}/{onset_ns}"))
 
 
@@ -58,6 +66,7 @@ class Episode(msgspec.Struct, kw_only=True):
     strip_line: int = -1  # timeline of the strip; in a snapshot an index into its list
     strip_from_ns: int = 0
     strip_to_ns: int = 0  # when position passes this, the strip is complete
+    strip_by_ns: int = 0  # when any signal passes this, the strip is complete with what there is
     strip_complete: bool = False
     strip: Strip | None = None
     first_strip: Strip | None = None  # of the beginning, when `strip` shows what came later
@@ -79,6 +88,20 @@ class Episode(msgspec.Struct, kw_only=True):
     def is_present(self, condition: str) -> bool:
         """Whether a condition holds now."""
         return any(e.condition == condition and e.resolved_ns is None for e in self.entries)
+
+    def enter(self, entry: Present) -> None:
+        """List a condition; where there are too many, the oldest of those that are over go."""
+        self.entries.append(entry)
+        over = [known for known in self.entries if known.resolved_ns is not None]
+        for known in over[: max(0, len(self.entries) - ENTRIES_MAX)]:
+            self.entries.remove(known)
+
+    def escalate(self) -> None:
+        """Let what is present and low have lasted longer than its grace."""
+        self.escalate_ns = None
+        for entry in self.entries:
+            if entry.resolved_ns is None and entry.priority == "low":
+                entry.priority = "medium"
 
     def end(self, condition: str, end_ns: int) -> None:
         """Let a condition have ended."""

@@ -62,9 +62,7 @@ class Fusion:
         positions : device time right after the last sample of each ECG timeline
         rank : what orders the timelines, the best first
         """
-        leading = max(positions.values())
-        alive = [line for line, at in positions.items() if at >= leading - WAIT_NS]
-        reached = min(positions[line] for line in alive)
+        alive, reached = _alive(positions)
         ready = sorted(change for change in self.waiting if change.detected_ns <= reached)
         if not ready:
             return []
@@ -74,6 +72,11 @@ class Fusion:
         for change in ready:
             said += self._apply(change, alive)
         return said
+
+    @staticmethod
+    def reached_ns(positions: dict[int, int]) -> int:
+        """Return the device time up to which all leads that are alive are known; 0: no lead."""
+        return _alive(positions)[1] if positions else 0
 
     def _apply(self, change: Change, alive: list[int]) -> list[Change]:
         lead = self.leads.setdefault(change.timeline, Lead())
@@ -126,3 +129,10 @@ class Fusion:
             )
         self.present = set(lead.present)
         return said
+
+
+def _alive(positions: dict[int, int]) -> tuple[list[int], int]:
+    """Return the leads that are waited for, and the device time that all of them have reached."""
+    leading = max(positions.values())
+    alive = [line for line, at in positions.items() if at >= leading - WAIT_NS]
+    return alive, min(positions[line] for line in alive)

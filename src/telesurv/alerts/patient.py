@@ -6,11 +6,12 @@ counts, or when the signal passes a point of device time, and shows what lies be
 
 from typing import Protocol
 
-from telesurv.alerts.conditions import CONDITIONS, Condition
+from telesurv.alerts.conditions import CONDITIONS, HEART, Condition
 from telesurv.alerts.episode import Episode, Present, alert_id
 from telesurv.alerts.fusion import Change, Fusion
 from telesurv.alerts.life import TRANSITIONS, Action, Input
 from telesurv.alerts.model import Alert, Strip
+from telesurv.alerts.several import Several
 from telesurv_kernels import _dtypes as codes
 
 BEFORE_NS, AFTER_NS = 10_000_000_000, 10_000_000_000
@@ -25,11 +26,11 @@ SLOW_BEFORE_NS, SLOW_KEPT_NS = 30_000_000_000, 45_000_000_000
 COVERED_NS = 10_000_000_000
 """A later strip that begins this soon after the first one replaces it."""
 
+GIVE_UP_NS = 60_000_000_000
+"""A strip is complete when the patient's other signals went on for so long and its own did not."""
+
 SKEW_ENDS_NS = 3_600_000_000_000
 """A device's clock is right again when for this long nothing came from the future."""
-
-ENTRIES_MAX = 16
-"""Entries that an alert lists; what joined before the last of them is in the count."""
 
 
 class Surroundings(Protocol):
@@ -70,6 +71,10 @@ class Surroundings(Protocol):
         """Return what a timeline's ring holds of a stretch of device time."""
         ...
 
+    def all_positions(self) -> dict[int, int]:
+        """Return the positions of all timelines."""
+        ...
+
     def ecg_positions(self) -> dict[int, int]:
         """Return the positions of the ECG timelines that have begun."""
         ...
@@ -85,6 +90,7 @@ class PatientAlerts:
     def __init__(self) -> None:
         self.episodes: dict[str, Episode] = {}
         self.fusion = Fusion()
+        self.several = Several()
         self.skew_ns: int | None = None
         """Arrival of the last frame from the future."""
 
@@ -93,6 +99,7 @@ class PatientAlerts:
         """Whether something may happen without a new finding, as the signal goes on."""
         return (
             bool(self.fusion.waiting)
+            or bool(self.several.ended)
             or self.skew_ns is not None
             or any(episode.next_point_ns is not None for episode in self.episodes.values())
         )
@@ -109,6 +116,9 @@ class PatientAlerts:
         episode = self.episodes.get(chain)
         if condition.name == "clock-skew" and change.kind == codes.ON:
             self.skew_ns = change.detected_ns
+        of_device = change.timeline >= 0 and not condition.per_channel and chain not in HEART
+        if of_device and not self.several.take(change, around.all_positions()):
+            return said
         known = episode is not None and episode.is_present(condition.name)
         if known != (change.kind == codes.OFF):
             return said  # it ends and is not present, or begins and is: nothing new
@@ -135,29 +145,41 @@ class PatientAlerts:
         change = Change(arrival_ns, rank, codes.OFF, code, -1, 0, arrival_ns, 0.0, False)
         return self.found(change, around)
 
-    def released(self, around: Surroundings) -> list[Alert]:
-        """Return the revisions that the leads' findings make which need not wait any more."""
-        if not self.fusion.waiting:
-            return []
-        said = []
-        for change in self.fusion.release(around.ecg_positions(), around.rank):
-            said += self.found(change, around)
-        return said
+    def advanced(self, around: Surroundings) -> list[Alert]:
+        """Return the revisions that the signals' new positions make, in the order of device time.
 
-    def passed(self, around: Surroundings) -> list[Alert]:
-        """Return the revisions that the signal's new position makes."""
+        The heart's findings and points count up to where all leads that are alive have got.
+        """
         said = []
+        if self.fusion.waiting:
+            for change in self.fusion.release(around.ecg_positions(), around.rank):
+                said += self._points(around, change.detected_ns)
+                said += self.found(change, around)
+        if self.several.ended:
+            for change in self.several.passed(around.all_positions()):
+                said += self.found(change, around)
+        return said + self._points(around, None)
+
+    def _points(self, around: Surroundings, heart_ns: int | None) -> list[Alert]:
+        """Show what is to be shown by now; with `heart_ns` of the heart alone, and up to there."""
+        said = []
+        newest_ns = max(around.all_positions().values(), default=0)
         for episode in self.episodes.values():
-            point_ns = episode.next_point_ns
-            while point_ns is not None and around.position_ns(episode.strip_line) >= point_ns:
-                if not episode.strip_complete and episode.strip_to_ns == point_ns:
+            if episode.next_point_ns is None or (heart_ns and episode.chain not in HEART):
+                continue
+            now_ns = around.position_ns(episode.strip_line)
+            if episode.chain in HEART:
+                now_ns = min(now_ns, self.fusion.reached_ns(around.ecg_positions()))
+                now_ns = min(now_ns, heart_ns or now_ns)
+            while (point_ns := episode.next_point_ns) is not None:
+                at_strip = not episode.strip_complete and episode.strip_to_ns == point_ns
+                if now_ns < point_ns and not (at_strip and newest_ns >= episode.strip_by_ns):
+                    break
+                if at_strip:
                     _cut(episode, around, point_ns)
                 else:
-                    episode.escalate_ns = None
-                    for entry in episode.entries:
-                        entry.priority = "medium" if entry.priority == "low" else entry.priority
+                    episode.escalate()
                 said.append(_revision(episode, around))
-                point_ns = episode.next_point_ns
         return said
 
     def _signal(self, change: Change, around: Surroundings) -> list[Alert]:
@@ -165,8 +187,7 @@ class PatientAlerts:
         said = []
         since_ns = change.onset_ns if change.kind == codes.UNSURE_SINCE else None
         for episode in self.episodes.values():
-            heart = episode.chain in ("slow-heart", "fast-heart")
-            if heart and TRANSITIONS[episode.state, "signal"].action == "show":
+            if episode.chain in HEART and TRANSITIONS[episode.state, "signal"].action == "show":
                 episode.unanalysed_ns = since_ns
                 said.append(_revision(episode, around))
         return said
@@ -192,12 +213,12 @@ class PatientAlerts:
             episode.end(condition.name, change.end_ns)
             if action == "resolve":
                 episode.ended_ns, episode.unanalysed_ns = change.end_ns, None
+                episode.escalate_ns = None
             return
         if action == "join":
             episode.count += 1
         if action in ("join", "add"):
-            episode.entries.append(_present(condition, change, around))
-            del episode.entries[:-ENTRIES_MAX]
+            episode.enter(_present(condition, change, around))
         if change.kind == codes.EPISODE:
             episode.end(condition.name, change.end_ns)
         if change.kind == codes.EPISODE and episode.state == "ended":
@@ -239,8 +260,9 @@ def _present(condition: Condition, change: Change, around: Surroundings) -> Pres
 
 
 def _episode(chain: str, condition: Condition, change: Change, around: Surroundings) -> Episode:
+    where = chain if condition.per_channel else condition.name
     return Episode(
-        id=alert_id(around.patient, condition.name, change.onset_ns),
+        id=alert_id(around.patient, where, change.onset_ns),
         chain=chain,
         entries=[_present(condition, change, around)],
         channel=around.channel(change.timeline),
@@ -258,6 +280,8 @@ def _frame_strip(
     from_ns = max(change.onset_ns - before_ns, change.detected_ns - kept_ns)
     if episode.first_strip is None and from_ns > episode.strip_from_ns + COVERED_NS:
         episode.first_strip = episode.strip
+    episode.strip = None
+    episode.strip_by_ns = max(around.all_positions().values(), default=0) + GIVE_UP_NS
     episode.strip_line = change.timeline
     if change.timeline < 0:  # of no channel: how the patient was before
         episode.strip_line = around.best_wave()
@@ -273,7 +297,10 @@ def _frame_strip(
 
 def _cut(episode: Episode, around: Surroundings, to_ns: int) -> None:
     if episode.strip_line >= 0:
-        episode.strip = around.strip(episode.strip_line, episode.strip_from_ns, to_ns)
+        strip = around.strip(episode.strip_line, episode.strip_from_ns, to_ns)
+        # New settings of the sender begin a new ring: then what was cut before shows more.
+        if strip is not None and (episode.strip is None or strip.start <= episode.strip.start):
+            episode.strip = strip
     episode.strip_complete = to_ns >= episode.strip_to_ns
 
 

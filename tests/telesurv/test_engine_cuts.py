@@ -1,0 +1,223 @@
+"""The same alerts however the log is cut into batches, and whatever comes in between."""
+
+import random
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from engine_cases import (
+    MS,
+    T0,
+    Ran,
+    S,
+    Signal,
+    Tape,
+    beating,
+    by_end,
+    end_ns,
+    made,
+    off,
+    oxygen,
+    real,
+    run,
+    singly,
+    tape_of,
+    told,
+)
+from telesurv.alerts.model import Plan
+from telesurv_streams.wire import Row
+
+
+def cast() -> dict[str, list[Signal]]:
+    """Patients with real hearts, to whom something happens."""
+    stops = ((20.0, 27.5), (40.0, 47.0))
+    lead = real("217", quiet_s=stops)
+    other = replace(lead, channel="ecg.V5", codes=(-0.6 * lead.codes).astype(np.int16))
+    return {
+        "one": [real("106", quiet_s=[(20, 27.5)]), oxygen([(15, 97), (20, 80), (40, 97)])],
+        "two-leads": [off(lead, (28, 39)), other],
+        "well": [real("208"), oxygen([(70, 96)])],
+        "off": [off(real("201"), (12, 30)), oxygen([(20, 97), (15, 0), (30, 97)])],
+    }
+
+
+def rows_of(signals: dict[str, list[Signal]], frame_s: float = 1.0) -> list[Row]:
+    return [
+        row
+        for patient, channels in signals.items()
+        for signal in channels
+        for row in signal.frames(patient, max(frame_s, 1 / signal.rate_hz))
+    ]
+
+
+@pytest.fixture(scope="module")
+def tape() -> Tape:
+    """A log of that cast: with ticks, a plan, duplicates, lost and reordered frames, bad ones."""
+    rng = random.Random(7)
+    rows = by_end(*rows_of(cast()))
+    made_of = Tape()
+    made_of.plan(Plan(patient="one", version=1, expected_interval="1m", grace="0s"), T0)
+    for number, row in enumerate(rows):
+        if rng.random() < 0.01:
+            continue
+        if number % 97 == 0:
+            made_of.tick(end_ns(row))
+        if number % 120 == 50:
+            made_of.put(b"nonsense", (("telesurv-frame", b"1"),), b"one", end_ns(row))
+        made_of.rows([row])
+        if rng.random() < 0.03:
+            made_of.rows([row])
+    for at in range(20, len(rows), 35):
+        left, right = made_of.records[at], made_of.records[at + 3]
+        moved = left._replace(value=right.value, key=right.key, headers=right.headers)
+        back = right._replace(value=left.value, key=left.key, headers=left.headers)
+        made_of.records[at], made_of.records[at + 3] = moved, back
+    for second in range(70, 200, 10):
+        made_of.tick(T0 + second * S)
+    return made_of
+
+
+@pytest.fixture(scope="module")
+def whole(tape: Tape) -> Ran:
+    return run(tape.records)
+
+
+def same(ran: Ran, other: Ran) -> None:
+    assert ran.revisions == other.revisions
+    assert ran.sorted_minutes == other.sorted_minutes
+    assert sorted(ran.bad, key=repr) == sorted(other.bad, key=repr)
+    assert ran.duplicates == other.duplicates
+    mine, theirs = ran.states, other.states
+    assert mine.keys() == theirs.keys()
+    assert [key for key in mine if mine[key] != theirs[key]] == []
+
+
+def test_the_cast_shows_what_it_should(whole: Ran) -> None:
+    assert whole.conditions >= {
+        ("one", "asystole"),
+        ("one", "severe-desaturation"),
+        ("one", "non-transmission"),
+        ("two-leads", "asystole"),
+        ("two-leads", "lead-off"),
+        ("off", "lead-off"),
+        ("off", "probe-off"),
+    }
+    assert {alert.patient for alert in whole.alerts} == {"one", "two-leads", "off"}
+    assert whole.bad
+    assert whole.duplicates
+    assert len(whole.sorted_minutes) >= 6
+
+
+def test_record_by_record(tape: Tape, whole: Ran) -> None:
+    same(singly(tape.records), whole)
+
+
+@given(data=st.data())
+@settings(max_examples=25, deadline=None)
+def test_however_it_is_batched(data: st.DataObject, tape: Tape, whole: Ran) -> None:
+    size = len(tape.records)
+    cuts = data.draw(st.sets(st.integers(0, size), max_size=30))
+    same(run(tape.records, cuts), whole)
+
+
+def test_other_patients_change_nothing(tape: Tape, whole: Ran) -> None:
+    for patient in cast():
+        alone = [r for r in tape.records if r.key in (None, patient.encode())]
+        mine = run(alone)
+        theirs = {k: v for k, v in whole.revisions.items() if v[0].patient == patient}
+        assert mine.revisions == theirs
+
+
+def interleaved(signals: Sequence[Signal], seed: int, frame_s: Sequence[float]) -> Tape:
+    """Each channel on its own way, none over two seconds behind."""
+    rng = random.Random(seed)
+    coming = []
+    for signal, length in zip(signals, frame_s, strict=True):
+        lag_s = rng.choice([0.0, 0.4, 1.1, 1.9])
+        for row in signal.frames("p", length):
+            coming.append((end_ns(row) / S + lag_s, rng.random(), row))
+    return tape_of(row for _, _, row in sorted(coming, key=lambda item: item[:2]))
+
+
+@pytest.mark.parametrize("frame_s", [(1.0, 1.0, 1.0), (0.2, 1.0, 1.0), (0.2, 0.2, 1.0)])
+def test_interleaving_of_channels_changes_nothing(frame_s: tuple[float, ...]) -> None:
+    signals = [*cast()["two-leads"], oxygen([(15, 97), (20, 80), (40, 97)])]
+    first = run(interleaved(signals, 0, frame_s).records)
+    assert len(first.revisions) == 4
+    for seed in range(1, 8):
+        other = run(interleaved(signals, seed, frame_s).records)
+        assert other.revisions == first.revisions, seed
+        assert other.sorted_minutes == first.sorted_minutes
+
+
+@pytest.mark.parametrize("patient", ["one", "two-leads", "off"])
+def test_the_length_of_frames_changes_nothing(patient: str) -> None:
+    signals = cast()[patient]
+    first = run(tape_of(by_end(*rows_of({"p": signals}))).records)
+    assert first.revisions
+    lengths = [0.2, 0.5, 2.0, 2.5] if patient == "two-leads" else [0.2, 2.0, 10.0, 61.0]
+    for frame_s in lengths:
+        other = run(tape_of(by_end(*rows_of({"p": signals}, frame_s))).records)
+        assert [told(a) for a in other.alerts] == [told(a) for a in first.alerts]
+        assert other.revisions == first.revisions, frame_s
+        assert other.sorted_minutes == first.sorted_minutes
+
+
+def test_channel_after_channel_in_one_message() -> None:
+    """What a gateway sends that was without a network for a minute."""
+    rows = rows_of({"p": [*cast()["one"], made(beating(60, [(8, 14)]), 60, "ecg.V5")]})
+    tape = Tape().rows(rows)
+    straight = tape_of(rows)
+    together = run(tape.records)
+    assert {a.condition for a in together.alerts} >= {"asystole", "severe-desaturation"}
+    assert run(straight.records).revisions == singly(straight.records).revisions
+    for alert in together.alerts:
+        assert alert.evidence_complete
+        assert len(alert.evidence[0].samples) > 20 * alert.evidence[0].rate
+
+
+def test_single_readings_however_they_are_batched() -> None:
+    """Irregular SpO2, a reading a row, some hundred in a batch."""
+    rng = np.random.default_rng(2)
+    level = np.concatenate([np.full(40, 97), np.full(60, 82), np.full(60, 97), np.full(40, 80)])
+    at_ns = T0 + np.cumsum(rng.integers(400 * MS, 1500 * MS, len(level)))
+    rows = [
+        Row("p", "d", "spo2", int(at), 0.0, 1.0, 0.0, np.array([v], np.int16))
+        for at, v in zip(at_ns, level, strict=True)
+    ]
+    tape = tape_of(rows)
+    one_by_one = singly(tape.records)
+    assert len(one_by_one.alerts) == 1
+    alert = one_by_one.alerts[0]
+    assert alert.count == 2
+    assert len(alert.evidence) == 2
+    same(run(tape.records), one_by_one)
+    same(run(tape.records, range(0, len(level), 7)), one_by_one)
+
+
+@pytest.mark.parametrize("rate_hz", [0.2, 1.0, 4.0, 25.0, 100.0])
+def test_oxygen_at_any_rate_however_it_is_batched(rate_hz: float) -> None:
+    signal = oxygen([(60, 97), (60, 82), (60, 97), (40, 80)], rate_hz=rate_hz)
+    tape = tape_of(signal.frames("p", max(1.0, 1 / rate_hz)))
+    one_by_one = singly(tape.records)
+    assert one_by_one.alerts
+    same(run(tape.records), one_by_one)
+
+
+@pytest.mark.parametrize("frame_s", [0.04, 0.08, 0.5])
+def test_jittery_time_stamps_however_they_are_batched(frame_s: float) -> None:
+    rng = np.random.default_rng(3)
+    signal = made(beating(60, [(20, 27)]), 60)
+    rows = [
+        row._replace(start_ns=row.start_ns + int(rng.integers(-15 * MS, 15 * MS)))
+        for row in signal.frames("p", frame_s)
+    ]
+    tape = tape_of(rows)
+    whole = run(tape.records)
+    assert [a.condition for a in whole.alerts] == ["asystole"]
+    same(run(tape.records, range(0, len(rows), 3)), whole)
+    same(singly(tape.records), whole)
