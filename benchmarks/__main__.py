@@ -1,0 +1,138 @@
+"""`python -m benchmarks`: measure everything, and write `benchmarks/results`."""
+
+import argparse
+import json
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+from benchmarks import common, kafka, patients, startup, table
+
+RESULTS = Path(__file__).parent / "results"
+SECTIONS = ("engine", "worker", "startup", "memory")
+PEERS = ("neurokit2", "sleepecg")
+NAMESPACE, PEER_NAMESPACE = "bench-ours.", "bench-peers."
+
+
+class Run:
+    """One run: the patients, what was measured so far, and how it is shown."""
+
+    def __init__(self, folder: Path, quick: bool, bars: Progress) -> None:
+        self.folder, self.quick, self._bars = folder, quick, bars
+        self.repeats = 1 if quick else 3
+
+    @contextmanager
+    def bar(self, name: str) -> Iterator[common.Progress]:
+        """Show how far something is."""
+        task = self._bars.add_task(name, total=1.0)
+        yield lambda share: self._bars.update(task, completed=share)
+        self._bars.update(task, completed=1.0)
+
+    def child(self, name: str, module: str, *arguments: object) -> dict[str, Any]:
+        """Measure in a process of its own."""
+        with self.bar(name) as progress:
+            return common.in_child(module, *map(str, arguments), progress=progress)
+
+    def ward(self, name: str, count: int, seconds: int, copies: int) -> Path:
+        """Make patients, once."""
+        path = self.folder / name
+        if not path.exists():
+            live_ns = (int(time.time()) - seconds - 60) * 10**9
+            with self.bar(f"simulating {count} patients for {seconds} s") as progress:
+                patients.simulate(count, seconds, copies, progress, live_ns).save(path)
+        return path
+
+    def ours(self) -> Path:
+        """The patients of the service."""
+        return self.ward("ours", *((100, 40, 4) if self.quick else (500, 120, 4)))
+
+    def theirs(self) -> Path:
+        """Fewer patients for the peers: theirs is counted in patient-seconds as well."""
+        return self.ward("theirs", *((10, 40, 1) if self.quick else (100, 120, 1)))
+
+    def engine(self) -> dict[str, Any]:
+        found: dict[str, Any] = {"telesurv": self.child("engine alone", "engine", self.ours())}
+        for name in PEERS:
+            found[name] = self.child(f"{name} alone", "peers", name, self.theirs())
+        return found
+
+    def worker(self) -> dict[str, Any]:
+        """On a Kafka: our worker, and the peers' loops on the same messages."""
+        found: dict[str, Any] = {}
+        with kafka.broker() as bootstrap:
+            ward = patients.load(self.ours())
+            count = sum(len(list(ward.second(second))) for second in range(ward.seconds))
+            with self.bar("writing the messages to Kafka") as progress:
+                kafka.produce(bootstrap, NAMESPACE, ward, progress)
+            runs = []
+            for repeat in range(self.repeats):
+                where = (bootstrap, NAMESPACE, f"group-{repeat}", ward.patients, count)
+                runs.append(self.child(f"worker, {repeat + 1}", "worker", *where))
+                kafka.begin_anew(bootstrap, NAMESPACE)
+            found["telesurv"] = summary(runs)
+            ward = patients.load(self.theirs())
+            count = sum(len(list(ward.second(second))) for second in range(ward.seconds))
+            with self.bar("writing the peers' messages") as progress:
+                kafka.produce(bootstrap, PEER_NAMESPACE, ward, progress, ticks=False)
+            topic = kafka.frames_topic(PEER_NAMESPACE)
+            for name in PEERS:
+                runs = [
+                    self.child(f"{name} loop, {n + 1}", "peers", name, bootstrap, topic, count)
+                    for n in range(self.repeats)
+                ]
+                found[name] = summary(runs)
+        return found
+
+    def startup(self) -> dict[str, Any]:
+        with self.bar("start, cold and warm") as progress:
+            return startup.measure(self.ward("few", 20, 2, 1), progress)
+
+    def memory(self) -> dict[str, Any]:
+        return {
+            "telesurv": self.child("memory", "memory", "telesurv", self.ours()),
+            "consumer loop": self.child("memory of windows", "memory", "peer", self.ours()),
+        }
+
+
+def summary(runs: list[dict[str, Any]]) -> dict[str, Any]:
+    """The run in the middle, and the range of all."""
+    ordered = sorted(runs, key=lambda run: run["per_cpu_s"])
+    middle = dict(ordered[len(ordered) // 2])
+    middle["per_cpu_s"] = common.spread([run["per_cpu_s"] for run in runs])
+    return middle
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("sections", nargs="*", metavar="SECTION", help=", ".join(SECTIONS))
+    parser.add_argument("--quick", action="store_true", help="few patients: does it run at all?")
+    parser.add_argument("--out", type=Path, default=RESULTS, help="folder of the results")
+    given = parser.parse_args()
+    if unknown := set(given.sections) - set(SECTIONS):
+        parser.error(f"no section {', '.join(unknown)}; there are {', '.join(SECTIONS)}")
+    path = given.out / "results.json"
+    results: dict[str, Any] = json.loads(path.read_text()) if path.exists() else {}
+    about = {"versions": common.versions(), "machine": common.machine(), "seed": common.SEED}
+    columns = (TextColumn("{task.description:<42}"), BarColumn(), TimeElapsedColumn())
+    with (
+        tempfile.TemporaryDirectory(prefix="telesurv-bench-") as folder,
+        Progress(*columns) as bars,
+    ):
+        run = Run(Path(folder), given.quick, bars)
+        for section in given.sections or SECTIONS:
+            found = getattr(run, section)()
+            results[section] = found | {"about": about, "quick": given.quick}
+    given.out.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(results, indent=1) + "\n")
+    (given.out / "README.md").write_text(table.markdown(results))
+    print(table.short(results))
+    print(f"written: {path}, {given.out / 'README.md'}")
+
+
+if __name__ == "__main__":
+    main()
