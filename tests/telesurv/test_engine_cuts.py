@@ -154,6 +154,18 @@ def test_interleaving_of_channels_changes_nothing(frame_s: tuple[float, ...]) ->
         assert other.sorted_minutes == first.sorted_minutes
 
 
+@pytest.mark.parametrize("frame_s", [(1.0, 1.0), (0.2, 1.0), (1.0, 0.2)])
+def test_a_strip_that_is_complete_in_the_second_of_the_end(frame_s: tuple[float, ...]) -> None:
+    beats = beating(40, [(20, 27.5)])
+    signals = [made(beats, 40), made(beats, 40, "ecg.V5", gain=0.7, seed=2)]
+    first = run(interleaved(signals, 0, (0.2, 0.2)).records)
+    (revisions,) = first.revisions.values()
+    assert [told(a)[0][3] for a in revisions] == [None, None, 27.6]
+    assert [a.evidence_complete for a in revisions] == [False, True, True]
+    for seed in range(6):
+        assert run(interleaved(signals, seed, frame_s).records).revisions == first.revisions
+
+
 @pytest.mark.parametrize("patient", ["one", "two-leads", "off"])
 def test_the_length_of_frames_changes_nothing(patient: str) -> None:
     signals = cast()[patient]
