@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 
 from telesurv.engine import Engine
 from telesurv.intake import Clock
-from telesurv.snapshot import evidence, snapshot
+from telesurv.needs import Need, needs
+from telesurv.snapshot import snapshot
 from telesurv.table import MODES, Key
 from telesurv_streams.log import STATE, Outgoing
 
@@ -89,7 +90,7 @@ class Checkpoint:
     def restored(self, row: int, with_ring: bool, now_s: float) -> None:
         """Take note of a patient whose snapshot was read back."""
         info = self._engine.table.patients["info"][row]
-        first = None if with_ring else evidence(self._engine, row)
+        first = None if with_ring else needs(self._engine.table, [row])[0].first
         info["saved_held"], info["saved_changes"] = info["held"], info["changes"]
         info["saved_evidence"] = -1 if first is None else min(first[0], info["held"])
         info["saved_s"] = now_s
@@ -104,8 +105,8 @@ class Checkpoint:
         """
         rows = self._due(now_s, everything)
         part = Slice([], {})
-        for row in rows.tolist():
-            self._save(part, row, now_s)
+        for row, need in zip(rows.tolist(), needs(self._engine.table, rows.tolist()), strict=True):
+            self._save(part, row, need)
         part.offsets = self._offsets(part)
         if not rows.size and part.offsets == self._committed:
             return None
@@ -140,13 +141,12 @@ class Checkpoint:
         order = np.argsort(np.where(info["saved_held"][due] < 0, 0.0, info["saved_s"][due]))
         return due[order[: max(count, 1)]]
 
-    def _save(self, part: Slice, row: int, now_s: float) -> None:
+    def _save(self, part: Slice, row: int, need: Need) -> None:
         info = self._engine.table.patients["info"][row]
         partition = int(info["partition"])
         held = self._position[partition]
-        first = evidence(self._engine, row)
+        first, newest_ns = need
         idle = info["changes"] == info["saved_changes"]
-        newest_ns = self._newest_ns(row)
         with_ring = (
             first is None
             or idle
@@ -158,12 +158,6 @@ class Checkpoint:
         key = state_key(self._engine.table.key_of[row])
         part.records.append(Outgoing(STATE, key, data, (), partition))
         part.saved.append((row, held, int(info["changes"]), offset))
-
-    def _newest_ns(self, row: int) -> int:
-        """Return when the newest frame of a patient arrived."""
-        lines = self._engine.table.timelines
-        mine = self._engine.table.timelines_of[row]
-        return max((int(lines["places"]["arrival_ns"][line].max()) for line in mine), default=0)
 
     def _offsets(self, part: Slice) -> dict[int, int]:
         """Return what may be committed once a slice is durable, at points the clocks know."""

@@ -1,8 +1,9 @@
 """A patient's state as bytes, and back: what a checkpoint writes and a restart reads.
 
-Magic and version, a MessagePack body, a CRC. Struct states travel as raw bytes with the
-digest of their layout; a layout of an earlier release is restored field by field, an unknown
-one is learnt again (kernels) or refused (timelines, episodes: those always migrate).
+Magic and version, a CRC, a MessagePack body, compressed as a whole by zstd. Struct states
+travel as raw bytes with the digest of their layout; a layout of an earlier release is restored
+field by field, an unknown one is learnt again (kernels) or refused (timelines, episodes: those
+always migrate).
 """
 
 import struct
@@ -11,6 +12,7 @@ from typing import Any
 
 import msgspec
 import numpy as np
+import zstandard
 from numpy.typing import NDArray
 
 from telesurv.alerts.episode import Episode
@@ -19,19 +21,22 @@ from telesurv.alerts.model import Plan
 from telesurv.alerts.patient import PatientAlerts
 from telesurv.alerts.several import Several
 from telesurv.engine import Engine
-from telesurv.layouts import digest, restored
-from telesurv.table import Key, remembered
+from telesurv.layouts import LAYOUTS, digest, restored
+from telesurv.table import LINK, Key, PatientTable
 from telesurv_kernels import ring
 from telesurv_streams.order import Held
 
 MAGIC = b"TSRV"
 VERSION = 1
-_HEAD = struct.Struct("<4sHI")  # magic, version, CRC-32 of the body
+_HEAD = struct.Struct("<4sHI")  # magic, version, CRC-32 of what follows
 
 FORGET_NS = 600_000_000_000
 """An ended episode that nothing can join any more is left out this long after."""
 
-_DEFLATE = 1  # zlib's level: these are small, and made often
+_LEVEL = 1  # of zstd: a third of what it was for 20 us; a higher one saves little
+
+
+_DIGESTS = {name: digest(dtype) for name, dtype in LAYOUTS.items()}
 
 
 class Damaged(Exception):
@@ -58,10 +63,10 @@ class Line(msgspec.Struct, array_like=True):
     device: str
     channel: str
     sections: dict[str, tuple[str, bytes]]  # name -> digest of the layout, bytes
-    places: bytes  # PLACE of the frames in the ring, deflated
+    places: bytes  # PLACE of the frames in the ring
     anchors: bytes  # ANCHOR
-    beats: bytes  # BEATS in the ring, deflated
-    mask: bytes  # of the ring, oldest first, deflated
+    beats: bytes  # BEATS in the ring
+    mask: bytes  # of the ring, oldest first
     samples: bytes | None  # of the ring, likewise; None: to be read again from the log
     held: list[HeldRow]
 
@@ -77,7 +82,7 @@ class Body(msgspec.Struct, array_like=True):
     silence: tuple[str, bytes]
     skew_ns: int | None
     lines: list[Line]
-    episodes: bytes  # deflated MessagePack of list[Episode], strip_line an index into lines
+    episodes: list[Episode]  # strip_line is an index into lines
     leads: dict[int, Lead]
     waiting: list[Change]
     present: list[int]
@@ -97,7 +102,7 @@ def snapshot(engine: Engine, row: int, held: int, with_ring: bool) -> bytes:
         patient=key.patient,
         held=held,
         plan=table.plan_of[row],
-        silence=_section(table.patients["silence"][row]),
+        silence=_section("silence", table.patients["silence"][row]),
         skew_ns=alerts.skew_ns,
         lines=[_line(engine, line, with_ring) for line in lines],
         episodes=_episodes(engine, alerts, lines, number),
@@ -107,7 +112,7 @@ def snapshot(engine: Engine, row: int, held: int, with_ring: bool) -> bytes:
         analysed=alerts.fusion.analysed,
         several=_moved(alerts.several, number),
     )
-    data = msgspec.msgpack.encode(body)
+    data = zstandard.ZstdCompressor(_LEVEL).compress(msgspec.msgpack.encode(body))
     return _HEAD.pack(MAGIC, VERSION, zlib.crc32(data)) + data
 
 
@@ -124,7 +129,7 @@ def restore(engine: Engine, data: bytes, partition: int) -> tuple[int, bool]:
     table.patients["info"][row]["held"] = body.held
     lines = [_put_line(engine, row, line) for line in body.lines]
     alerts.skew_ns = body.skew_ns
-    for episode in msgspec.msgpack.decode(zlib.decompress(body.episodes), type=list[Episode]):
+    for episode in body.episodes:
         if episode.strip_line >= 0:
             episode.strip_line = lines[episode.strip_line]
         alerts.episodes[episode.chain] = episode
@@ -136,27 +141,6 @@ def restore(engine: Engine, data: bytes, partition: int) -> tuple[int, bool]:
     if alerts.waits:
         engine.waiting.add(row)
     return row, all(line.samples is not None for line in body.lines)
-
-
-def evidence(engine: Engine, row: int) -> tuple[int, int] | None:
-    """Return offset and arrival of the first record that the patient's rings need.
-
-    None where the log's places do not cover a ring: then the snapshot has to carry it.
-    """
-    table = engine.table
-    first: tuple[int, int] | None = None
-    for line in table.timelines_of[row]:
-        link = table.timelines["link"][line]
-        if not link["ring_size"]:
-            continue
-        oldest = max(int(link["count"] - link["ring_size"]), int(link["ring_from"]), 0)
-        known = _in_ring(engine, line)
-        if not len(known) or known["sample"].min() > oldest:
-            return None
-        at = int(np.argmin(known["offset"]))
-        place = (int(known["offset"][at]), int(known["arrival_ns"].min()))
-        first = place if first is None else min(first, place)
-    return first
 
 
 def _moved(several: Several, to: dict[int, int]) -> Several:
@@ -176,19 +160,18 @@ def _read(data: bytes) -> Body:
     if zlib.crc32(data[_HEAD.size :]) != crc:
         raise Damaged("checksum differs: the snapshot was altered")
     try:
-        return msgspec.msgpack.decode(data[_HEAD.size :], type=Body)
-    except msgspec.DecodeError as error:
+        body = zstandard.ZstdDecompressor().decompress(data[_HEAD.size :])
+        return msgspec.msgpack.decode(body, type=Body)
+    except (msgspec.DecodeError, zstandard.ZstdError) as error:
         raise Damaged(str(error)) from error
 
 
-def _section(state: Any) -> tuple[str, bytes]:
-    return digest(state.dtype), state.tobytes()
+def _section(name: str, state: Any) -> tuple[str, bytes]:
+    return _DIGESTS[name], state.tobytes()
 
 
-def _sections(engine: Engine, line: int) -> dict[str, tuple[Any, int, str]]:
+def _sections(table: PatientTable, link: Any) -> dict[str, tuple[Any, int, str]]:
     """Return the kernels' columns of a timeline: pool, row and column by section name."""
-    table = engine.table
-    link = table.timelines["link"][line]
     found: dict[str, tuple[Any, int, str]] = {}
     if link["wave"] >= 0:
         found["quality"] = (table.wave, int(link["wave"]), "state")
@@ -200,52 +183,60 @@ def _sections(engine: Engine, line: int) -> dict[str, tuple[Any, int, str]]:
     return found
 
 
+_FIELDS = LINK.names or ()
 _LINK = ("ring_from", "count", "position_ns", "rate_hz", "scale", "offset")
-
-
-def _in_ring(engine: Engine, line: int) -> NDArray[Any]:
-    """Return the places of the frames of which the ring still holds a sample."""
-    lines = engine.table.timelines
-    link = lines["link"][line]
-    places = remembered(lines["places"][line], int(lines["places_head"][line]))
-    oldest = max(int(link["count"] - link["ring_size"]), int(link["ring_from"]))
-    inside: NDArray[Any] = places[places["sample"] + places["count"] > oldest]
-    return inside
 
 
 def _line(engine: Engine, line: int, with_ring: bool) -> Line:
     table, lines = engine.table, engine.table.timelines
-    link = lines["link"][line]
+    link = dict(zip(_FIELDS, lines["link"][line].item(), strict=True))
+    count, size = link["count"], link["ring_size"]
     sections = {
-        name: _section(pool[column][at])
-        for name, (pool, at, column) in _sections(engine, line).items()
+        name: _section(name, pool[column][at])
+        for name, (pool, at, column) in _sections(table, link).items()
     }
-    sections["timeline"] = _section(lines["state"][line])
-    numbers = tuple(link[name].item() for name in _LINK)
-    sections["link"] = ("", msgspec.msgpack.encode(numbers))
+    sections["timeline"] = _section("timeline", lines["state"][line])
+    sections["link"] = ("", msgspec.msgpack.encode([link[name] for name in _LINK]))
     mask, samples, beats = b"", b"" if with_ring else None, b""
-    if link["ring_size"]:
-        pool, at = table.rings[int(link["ring_size"])], int(link["ring"])
-        kept = _kept(link)
-        mask = zlib.compress(pool["mask"][at, kept].tobytes(), _DEFLATE)
+    oldest = max(count - size, link["ring_from"], 0)
+    if size:
+        pool, at = table.rings[size], link["ring"]
+        mask = _newest(pool["mask"][at], count, count - oldest)
         if with_ring:
-            samples = zlib.compress(pool["samples"][at, kept].tobytes(), _DEFLATE)
-        known = remembered(pool["beats"][at], int(pool["beats_head"][at]))
-        recent = known["sample"] >= link["count"] - link["ring_size"]
-        beats = zlib.compress(known[recent].tobytes(), _DEFLATE)
+            samples = _newest(pool["samples"][at], count, count - oldest)
+        beats = _recent_beats(pool["beats"][at], int(pool["beats_head"][at]), count - size)
+    places, anchors = lines["places"][line], lines["anchors"][line]
+    inside = int(np.count_nonzero(places["sample"] + places["count"] > oldest))
+    anchors_head = int(lines["anchors_head"][line])
     device, channel = table.name_of[line]
-    anchors = remembered(lines["anchors"][line], int(lines["anchors_head"][line]))
     return Line(
         device,
         channel,
         sections,
-        zlib.compress(_in_ring(engine, line).tobytes(), _DEFLATE),
-        anchors.tobytes(),
+        _newest(places, int(lines["places_head"][line]), inside),
+        _newest(anchors, anchors_head, min(anchors_head, len(anchors))),
         beats,
         mask,
         samples,
         [_held_row(held) for held in engine.order.held.get(line, ())],
     )
+
+
+def _newest(row: NDArray[Any], head: int, count: int) -> bytes:
+    """Return the last `count` of the entries that a small ring was ever given, oldest first."""
+    size = len(row)
+    end, begin = head % size, (head - count) % size
+    if begin < end or not count:
+        return row[begin:end].tobytes() if count else b""
+    return row[begin:].tobytes() + row[:end].tobytes()
+
+
+def _recent_beats(row: NDArray[Any], head: int, from_sample: int) -> bytes:
+    """Return the beats that lie in the ring; they are remembered in their order."""
+    known = min(head, len(row))
+    if from_sample > 0:  # else an empty slot would count as a beat at 0
+        known = int(np.count_nonzero(row["sample"] >= from_sample))
+    return _newest(row, head, known)
 
 
 def _kept(link: Any) -> NDArray[np.int64]:
@@ -279,11 +270,11 @@ def _put_line(engine: Engine, row: int, saved: Line) -> int:
     link = lines["link"][line]
     for name, value in numbers.items():
         link[name] = value
-    for name, (pool, at, column) in _sections(engine, line).items():
+    for name, (pool, at, column) in _sections(table, link).items():
         if name in saved.sections:
             pool[column][at] = restored(name, *saved.sections[name], count=int(link["count"]))
     for column, data, dtype in (
-        ("places", zlib.decompress(saved.places), ring.PLACE),
+        ("places", saved.places, ring.PLACE),
         ("anchors", saved.anchors, ring.ANCHOR),
     ):
         known = np.frombuffer(data, dtype)
@@ -292,10 +283,10 @@ def _put_line(engine: Engine, row: int, saved: Line) -> int:
     if link["ring_size"]:
         pool, at = table.rings[int(link["ring_size"])], int(link["ring"])
         kept = _kept(link)
-        pool["mask"][at, kept] = np.frombuffer(zlib.decompress(saved.mask), np.uint8)
+        pool["mask"][at, kept] = np.frombuffer(saved.mask, np.uint8)
         if saved.samples:
-            pool["samples"][at, kept] = np.frombuffer(zlib.decompress(saved.samples), np.int16)
-        beats = np.frombuffer(zlib.decompress(saved.beats), ring.BEATS)
+            pool["samples"][at, kept] = np.frombuffer(saved.samples, np.int16)
+        beats = np.frombuffer(saved.beats, ring.BEATS)
         pool["beats"][at, : len(beats)] = beats
         pool["beats_head"][at] = len(beats)
     if saved.held:
@@ -319,7 +310,8 @@ def _held(saved: HeldRow) -> Held:
 
 def _episodes(
     engine: Engine, alerts: PatientAlerts, lines: list[int], number: dict[int, int]
-) -> bytes:
+) -> list[Episode]:
+    """Return the episodes that something may still join, or that go on."""
     link = engine.table.timelines["link"]
     now_ns = max((int(link[line]["position_ns"]) for line in lines), default=0)
     kept = []
@@ -328,4 +320,4 @@ def _episodes(
         if over and not episode.joins(now_ns - FORGET_NS):
             continue
         kept.append(msgspec.structs.replace(episode, strip_line=number.get(episode.strip_line, -1)))
-    return zlib.compress(msgspec.msgpack.encode(kept), _DEFLATE)
+    return kept
