@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import NoReturn
 
 import pytest
+import structlog
 
 from kafka_broker import Broker, NoBroker, running
 
@@ -70,6 +71,13 @@ def _recordings() -> Path | None:
 
 def _chromium() -> str | None:
     return next(filter(None, map(shutil.which, CHROMIUM)), None)
+
+
+@pytest.fixture(autouse=True)
+def log_lines_as_they_were() -> Iterator[None]:
+    """Commands under test configure logging onto a stream that ends with their test."""
+    yield
+    structlog.reset_defaults()
 
 
 @pytest.fixture(scope="session")
