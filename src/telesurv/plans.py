@@ -27,6 +27,10 @@ INTERVAL_S = (60.0, 7 * 86_400.0)
 """Within these a plan sets the interval (and grace up to its upper end). None is *never*."""
 
 
+VERSION_MAX = 2**53 - 1
+"""Greatest version of a plan: JSON knows whole numbers up to it."""
+
+
 class BadPlan(ValueError):
     """A plan that cannot be taken; says which field, what was seen, what was expected."""
 
@@ -41,8 +45,8 @@ def read_plan(text: bytes) -> Plan:
         value = getattr(plan, name)
         if not ROUTE_OR_PATIENT.fullmatch(value) and not (name == "route" and value == ""):
             raise BadPlan(f"plan: {name} is not 1 to 64 characters of A-Z a-z 0-9 _ . : -")
-    if plan.version < 1:
-        raise BadPlan(f"plan: version is {plan.version}, expected 1 or more, rising")
+    if not 1 <= plan.version <= VERSION_MAX:
+        raise BadPlan(f"plan: version is {plan.version}, expected 1 to {VERSION_MAX}, rising")
     interval, grace = _seconds(plan, "expected_interval"), _seconds(plan, "grace")
     if not INTERVAL_S[0] <= interval <= INTERVAL_S[1]:
         raise BadPlan(f"plan: expected_interval is {plan.expected_interval}, expected 1m to 7d")

@@ -134,7 +134,8 @@ class PatientTable:
         link = self.timelines["link"]
         link[row] = (patient, -1, -1, -1, 0, -1, 0, 0, 0, 0.0, 0.0, 0.0)
         known = channel_of(channel)
-        if known is not None and known.kind == "waveform":
+        # An ECG by any name: no lead may be judged without its quality.
+        if channel.startswith(ECG) or (known is not None and known.kind == "waveform"):
             link[row]["wave"] = at = self.wave.take()
             self.wave["owner"][at] = row
         if channel.startswith(ECG):
