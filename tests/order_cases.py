@@ -102,7 +102,7 @@ class Line:
             where = (f.arrives_ns, place, 0)
             return Held(f.start_ns, f.rate_hz, f.scale, 0.0, f.number, *where, samples)
 
-        ordered = self.order.advance(self.state, rows, take, ticks)
+        ordered = self.order.advance(self.state, rows, take, lambda line: ticks.get(line, []))
         columns = (ordered.sample, ordered.restart, ordered.anchor_sample, ordered.anchor_ns)
         for at, row in enumerate(ordered.row.tolist()):
             start_ns = sent[row].start_ns if row >= 0 else ordered.released[-1 - row].start_ns

@@ -158,7 +158,7 @@ class Engine:
             self.table.timelines["state"],
             given,
             lambda index: self._hold(batch, rows, given, index),
-            self._ticks_of_held(batch, ticks, timeline),
+            lambda line: self._ticks_of(batch, ticks, line),
         )
         valid = np.ones(len(rows), bool)
         wrong_clock: list[Happening] = []
@@ -225,31 +225,22 @@ class Engine:
         )
 
     def _ticked(self, tick: Tick) -> NDArray[np.int64]:
-        """Return the patients for whom a tick lets time pass."""
+        """Return the patients for whom a tick lets time pass: those of `_passes`."""
         context = tick.context
         if context.mode == LIVE:
             return self.table.in_partition(context.partition, LIVE)
         rows = self.routes.get((context.mode, context.route), set())
         return np.array(sorted(rows), np.int64)
 
-    def _ticks_of_held(
-        self, batch: Batch, ticks: list[Tick], timeline: NDArray[np.int64]
-    ) -> dict[int, list[tuple[int, int]]]:
-        """Return the ticks that may end the waiting of each timeline's rows."""
-        if not ticks:
-            return {}
-        found: dict[int, list[tuple[int, int]]] = {}
-        lines = set(self.order.held).union(np.unique(timeline).tolist())
-        link, info = self.table.timelines["link"], self.table.patients["info"]
-        for tick in ticks:
-            passed = set(self._ticked(tick).tolist())
-            offset = int(batch.offset[tick.record])
-            for line in lines:
-                patient = int(link[line]["patient"])
-                if patient in passed and offset >= info[patient]["held"]:
-                    entry = (tick.record * _IN_RECORD, tick.arrival_ns)
-                    found.setdefault(line, []).append(entry)
-        return found
+    def _ticks_of(self, batch: Batch, ticks: list[Tick], line: int) -> list[tuple[int, int]]:
+        """Return place and arrival of the ticks that may end the waiting of a timeline's rows."""
+        patient = int(self.table.timelines["link"][line]["patient"])
+        key, held = self.table.key_of[patient], self.table.patients["info"]["held"][patient]
+        return [
+            (tick.record * _IN_RECORD, tick.arrival_ns)
+            for tick in ticks
+            if _passes(tick.context, key) and batch.offset[tick.record] >= held
+        ]
 
     def _arrivals(
         self,
@@ -309,6 +300,13 @@ class Engine:
         """Hand on the numerics of each minute."""
         for at in np.flatnonzero(found.finding["kind"] == codes.MINUTE).tolist():
             output.numerics.append(Report.minute(self.table, found, at))
+
+
+def _passes(context: Context, key: Key) -> bool:
+    """Whether a tick lets time pass for a patient."""
+    if context.mode == LIVE:
+        return key.mode == LIVE and key.partition == context.partition
+    return (key.mode, key.route) == (context.mode, context.route)
 
 
 _WHY = {

@@ -9,7 +9,7 @@ there, or four wait, or the log is five seconds past its arrival (a tick, or a l
 the timeline): then there was a gap. Waiting counts arrival, so a replay waits alike.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -98,7 +98,7 @@ class Order:
         timelines: NDArray[Any],
         rows: Rows,
         take: Callable[[int], Held],
-        ticks: dict[int, list[tuple[int, int]]],
+        ticks: Callable[[int], Sequence[tuple[int, int]]],
     ) -> Ordered:
         """Order a batch of rows and advance their timelines.
 
@@ -107,7 +107,7 @@ class Order:
         timelines : TIMELINE[…], updated in place
         rows : the batch
         take : makes a `Held` of an input row that has to wait
-        ticks : for timelines with waiting rows, (place, arrival) of ticks in this batch
+        ticks : asked for a timeline with waiting rows, (place, arrival) of ticks in this batch
         """
         order = np.argsort(rows.timeline, kind="stable")
         smooth = self._smooth(timelines, rows, order)
@@ -196,7 +196,7 @@ class Order:
         walk: "_Walk",
         rows: Rows,
         rough: NDArray[np.int64],
-        ticks: dict[int, list[tuple[int, int]]],
+        ticks: Callable[[int], Sequence[tuple[int, int]]],
     ) -> None:
         """Walk the other timelines, rows and ticks in the order of the log."""
         by_timeline: dict[int, list[tuple[int, int, int]]] = {}
@@ -204,7 +204,7 @@ class Order:
             entry = (int(rows.place[index]), index, 0)
             by_timeline.setdefault(int(rows.timeline[index]), []).append(entry)
         for timeline in (*self.held, *by_timeline):
-            for place, arrival_ns in ticks.get(timeline, ()):
+            for place, arrival_ns in ticks(timeline):
                 known = by_timeline.setdefault(timeline, [])
                 if (place, -1, arrival_ns) not in known:
                     known.append((place, -1, arrival_ns))
