@@ -126,9 +126,9 @@ def kernels(ward: patients.Ward) -> dict[str, dict[str, float]]:
 
 
 def measure(ward: patients.Ward) -> dict[str, Any]:
-    from telesurv_kernels import registry
+    from telesurv.warming import warm
 
-    registry.warm()
+    warm()
     total = ward.patients * (ward.seconds - LEARNING_S)
     orders = {
         "as it comes": (as_it_comes, BATCH),

@@ -43,13 +43,13 @@ def of_ours(ward: patients.Ward) -> dict[str, Any]:
     """Bytes of a patient: resident, in the table's arrays, and in snapshots."""
     from telesurv.engine import Engine
     from telesurv.snapshot import restore, snapshot
-    from telesurv_kernels import registry
+    from telesurv.warming import warm
 
-    registry.warm()
-    warm = Engine()
+    warm()
+    other = Engine()
     for batch in patients.records(ward):
-        warm.feed(batch[:20])  # what is imported or kept once is not a patient's
-    del warm, batch
+        other.feed(batch[:20])  # what is imported or kept once is not a patient's
+    del other, batch
     gc.collect()
     before = rss_bytes()
     engine = Engine()

@@ -25,11 +25,10 @@ def first_answer(who: str, path: Path) -> None:
     if who == "telesurv":
         import telesurv.service
         from benchmarks import patients
-        from telesurv_kernels import registry
 
-        registry.warm()
-        ward = patients.load(path)
-        telesurv.service.Engine().feed(next(patients.records(ward)))
+        engine = telesurv.service.Engine()
+        for batch in patients.records(patients.load(path)):
+            engine.feed(batch)
         return
     import kafka  # noqa: F401
     import numpy as np

@@ -18,9 +18,9 @@ import structlog
 from benchmarks.common import answer, cpu_s, report
 from benchmarks.patients import PARTITIONS
 from telesurv.engine import Output
-from telesurv.service import Worker
+from telesurv.service import Worker, spare_collector
 from telesurv.settings import Settings
-from telesurv_kernels import registry
+from telesurv.warming import warm
 from telesurv_streams.kafka import KafkaLog
 from telesurv_streams.log import ALERTS, STATE, Outgoing, Polled
 
@@ -79,7 +79,8 @@ def measure(
 ) -> dict[str, Any]:
     level = structlog.make_filtering_bound_logger(logging.WARNING)
     structlog.configure(wrapper_class=level)
-    registry.warm()
+    warm()
+    spare_collector()
     log = KafkaLog(bootstrap, namespace=namespace)
     settings = Settings(bootstrap=bootstrap, group=group, frame_partitions=PARTITIONS)
     used_s, begun = cpu_s(), time.monotonic()

@@ -6,6 +6,7 @@ alerts are sent before the state that has seen their frames is saved, state and 
 saved together, and what is sent twice has the same id and revision.
 """
 
+import gc
 import signal
 import time
 from collections.abc import Callable
@@ -32,6 +33,17 @@ ACKNOWLEDGED_S = 30.0
 """How long a checkpoint waits for what was sent before it."""
 
 _log = structlog.get_logger("telesurv.service")
+
+
+def spare_collector() -> None:
+    """Let the garbage collector look at less, and less often.
+
+    A poll makes ten thousand objects that die together and without its help. Left as it is, it
+    runs a dozen times meanwhile, now and then through everything: a seventh of a worker's CPU.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000, 20, 20)
 
 
 class Worker:
@@ -77,6 +89,7 @@ class Worker:
         """Work until SIGTERM or SIGINT, then save and leave."""
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: self.stop())
+        spare_collector()
         try:
             while not self._stopping:
                 self.turn()
