@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from telesurv.accepted import Accepted
 from telesurv.alerts.model import Alert, Minute
 from telesurv.alerts.patient import PatientAlerts
-from telesurv.analysis import Found, analyse
+from telesurv.analysis import analyse
 from telesurv.intake import LIVE, Bad, Batch, Clock, Context, Intake, Lost, PlanCopy, Tick
 from telesurv.levels import levels
 from telesurv.lines import Lines
@@ -290,16 +290,18 @@ class Engine:
                 accepted.begin(of_level)
                 for pieces, frame in accepted.pieces(of_level):
                     found = analyse(self.table, pieces, accepted.samples, mask)
-                    self._minutes(found, output)
                     report.level(pieces, frame, accepted, found)
         report.finish()
         info = self.table.patients["info"]
         output.alerts += [(int(info[row]["partition"]), alert) for row, alert in report.said]
+        output.numerics += [(int(info[row]["partition"]), one) for row, one in report.minutes]
 
-    def _minutes(self, found: Found, output: Output) -> None:
-        """Hand on the numerics of each minute."""
-        for at in np.flatnonzero(found.finding["kind"] == codes.MINUTE).tolist():
-            output.numerics.append(Report.minute(self.table, found, at))
+
+def _passes(context: Context, key: Key) -> bool:
+    """Whether a tick lets time pass for a patient."""
+    if context.mode == LIVE:
+        return key.mode == LIVE and key.partition == context.partition
+    return (key.mode, key.route) == (context.mode, context.route)
 
 
 def _passes(context: Context, key: Key) -> bool:

@@ -73,6 +73,7 @@ def change_of(finding: Any, timeline: int, rank: tuple[int, str, str], late: boo
         int(finding["end_ns"]),
         float(finding["value"]),
         late,
+        float(finding["low"]),
     )
 
 
@@ -92,6 +93,8 @@ class Report:
             self._happenings.setdefault(happening.patient, []).append(happening)
         self.said: list[tuple[int, Alert]] = []
         """Patient row and revision."""
+        self.minutes: list[tuple[int, Minute]] = []
+        """Patient row and minute of a numeric."""
 
     def before(self, accepted: Accepted, level: NDArray[np.int64]) -> None:
         """Take in what happened before the first frame of a level, while its ring is unmoved."""
@@ -111,7 +114,7 @@ class Report:
         past = pieces.sample + pieces.last - pieces.first - pieces.anchor_sample
         end_ns = sample_time_ns(pieces.anchor_ns, past, link["rate_hz"][pieces.timeline])
         patient = accepted.patient[frame]
-        worth = np.flatnonzero(found.finding["kind"] != codes.MINUTE)
+        worth = np.flatnonzero(self._worth(found))
         special = set(patient[found.piece[worth]].tolist())
         if self._waiting or self._happenings:
             here = set(np.unique(patient).tolist())
@@ -135,6 +138,25 @@ class Report:
         # In the order of the pieces, so that the last one of a timeline counts.
         link["position_ns"][pieces.timeline] = end_ns
 
+    def _worth(self, found: Found) -> NDArray[np.bool_]:
+        """Return which findings are to be walked; minutes of a lone timeline count as they are."""
+        worth = found.finding["kind"] != codes.MINUTE
+        link = self._table.timelines["link"]
+        for at in np.flatnonzero(~worth).tolist():
+            line, row = int(found.timeline[at]), int(link["patient"][found.timeline[at]])
+            if len(self._alike(line)) > 1:
+                worth[at] = True
+            else:
+                self._minute(row, change_of(found.finding[at], line, _MINE, False))
+        return worth
+
+    def _alike(self, line: int) -> list[int]:
+        """Return the patient's timelines that judge the same numeric as one of them."""
+        link = self._table.timelines["link"]
+        kind = "ecg" if link[line]["ecg"] >= 0 else "spo2"
+        mine = self._table.timelines_of[int(link[line]["patient"])]
+        return [other for other in mine if link[other][kind] >= 0]
+
     def finish(self) -> None:
         """Take in what happened after the last accepted frame of each patient."""
         for row in list(self._happenings):
@@ -155,6 +177,9 @@ class Report:
         for _, of_place in groupby(steps, key=lambda step: step[0]):
             said += self._step(alerts, around, list(of_place))
         self.said += [(row, alert) for alert in said]
+        for change in alerts.minutes:
+            self._minute(row, change)
+        alerts.minutes.clear()
         if alerts.waits:
             self._waiting.add(row)
         else:
@@ -178,11 +203,17 @@ class Report:
         for change in sorted(step for _, what, step in steps if what == 2):
             known_ns = around.positions[change.timeline]
             around.positions[change.timeline] = max(known_ns, change.detected_ns)
-            said += alerts.advanced(around)
             if self._of_heart(change):
                 alerts.fusion.add(change)
                 said += alerts.advanced(around)
+            elif change.kind == codes.MINUTE:
+                alike = self._alike(change.timeline)
+                if alerts.several.first_alive(alike, around.positions, around.rank) == (
+                    change.timeline
+                ):
+                    alerts.minutes.append(change)
             else:
+                said += alerts.advanced(around)
                 said += alerts.found(change, around)
         for line, end_ns, _, _ in ends:
             around.positions[line] = end_ns
@@ -192,7 +223,8 @@ class Report:
         """Whether a finding is one of those that the leads decide about together."""
         of_ecg = self._table.timelines["link"][change.timeline]["ecg"] >= 0
         return bool(of_ecg) and (
-            change.kind in (codes.SURE, codes.UNSURE_SINCE) or change.condition in _RHYTHM
+            change.kind in (codes.SURE, codes.UNSURE_SINCE, codes.MINUTE)
+            or change.condition in _RHYTHM
         )
 
     def _take(self, row: int, until: int | None) -> list[tuple[int, int, Any]]:
@@ -206,22 +238,19 @@ class Report:
             self._happenings.pop(row, None)
         return [(h.place, 0, h.change) for h in now]
 
-    @staticmethod
-    def minute(table: PatientTable, found: Found, at: int) -> tuple[int, Minute]:
-        """Return a minute of a numeric, with its partition."""
-        row = int(table.timelines["link"]["patient"][found.timeline[at]])
-        key, finding = table.key_of[row], found.finding[at]
-        numeric = codes.NUMERICS[int(finding["condition"])]
+    def _minute(self, row: int, change: Change) -> None:
+        """Hand on a minute of a numeric."""
+        key, numeric = self._table.key_of[row], codes.NUMERICS[change.condition]
         minute = Minute(
             patient=key.patient,
             mode=_mode(key.mode),
-            minute=moment(int(finding["onset_ns"])),
+            minute=moment(change.onset_ns),
             numeric=numeric,
             unit=_UNITS[numeric],
-            mean=round(float(finding["value"]), 2),
-            low=round(float(finding["low"]), 2),
+            mean=round(change.value, 2),
+            low=round(change.low, 2),
         )
-        return int(table.patients["info"][row]["partition"]), minute
+        self.minutes.append((row, minute))
 
 
 def _mode(code: int) -> Mode:

@@ -87,6 +87,7 @@ class Body(msgspec.Struct, array_like=True):
     waiting: list[Change]
     present: list[int]
     analysed: bool
+    reference: int  # index into lines; -1: none yet
     several: Several
 
 
@@ -110,6 +111,7 @@ def snapshot(engine: Engine, row: int, held: int, with_ring: bool) -> bytes:
         waiting=[c._replace(timeline=number[c.timeline]) for c in alerts.fusion.waiting],
         present=sorted(alerts.fusion.present),
         analysed=alerts.fusion.analysed,
+        reference=number.get(alerts.fusion.reference, -1),
         several=_moved(alerts.several, number),
     )
     data = zstandard.ZstdCompressor(_LEVEL).compress(msgspec.msgpack.encode(body))
@@ -137,6 +139,7 @@ def restore(engine: Engine, data: bytes, partition: int) -> tuple[int, bool]:
     fusion.leads = {lines[at]: lead for at, lead in body.leads.items()}
     fusion.waiting = [change._replace(timeline=lines[change.timeline]) for change in body.waiting]
     fusion.present, fusion.analysed = set(body.present), body.analysed
+    fusion.reference = lines[body.reference] if body.reference >= 0 else -1
     alerts.several = _moved(body.several, dict(enumerate(lines)))
     if alerts.waits:
         engine.waiting.add(row)

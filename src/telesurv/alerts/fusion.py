@@ -4,7 +4,8 @@ Each lead has a rhythm of its own. What a patient's leads say is held back until
 that is alive has reached the same device time (a lead more than three seconds behind is not
 waited for), so the order in which frames come changes nothing. The *reference* is the best
 lead that is analysed at that time; its conditions are the patient's. When it becomes
-unreadable the next one takes over; when none is left, what is present stays present.
+unreadable, or stops coming, the next one takes over; when none is left, what is present stays
+present. What a lead said before it became unreadable and another one has ended since is over.
 """
 
 from collections.abc import Callable
@@ -23,13 +24,14 @@ class Change(NamedTuple):
 
     detected_ns: int
     rank: tuple[int, str, str]
-    kind: int  # ON, OFF, EPISODE, SURE, UNSURE_SINCE
+    kind: int  # ON, OFF, EPISODE, SURE, UNSURE_SINCE, MINUTE
     condition: int
     timeline: int
     onset_ns: int
     end_ns: int
     value: float
     late: bool  # what decided it came over a minute after it was measured
+    low: float = 0.0  # MINUTE: its lowest value
 
 
 class Lead(msgspec.Struct):
@@ -47,6 +49,14 @@ class Fusion:
         self.waiting: list[Change] = []
         self.present: set[int] = set()
         self.analysed = False
+        self.reference = -1
+
+    @property
+    def waits(self) -> bool:
+        """Whether something may come of it without another finding."""
+        return bool(self.waiting) or any(
+            lead.sure and lead.present.keys() != self.present for lead in self.leads.values()
+        )
 
     def add(self, change: Change) -> None:
         """Take in a finding of a lead; it counts when `release` lets it."""
@@ -64,14 +74,27 @@ class Fusion:
         """
         alive, reached = _alive(positions)
         ready = sorted(change for change in self.waiting if change.detected_ns <= reached)
-        if not ready:
+        if not ready and self.reference in alive:
             return []
         self.waiting = [change for change in self.waiting if change.detected_ns > reached]
         alive.sort(key=rank)
         said: list[Change] = []
         for change in ready:
             said += self._apply(change, alive)
-        return said
+        last_ns = positions.get(self.reference, 0) + WAIT_NS
+        return said + self._hand_over(alive, min(reached, last_ns), rank)
+
+    def _hand_over(
+        self, alive: list[int], at_ns: int, rank: Callable[[int], tuple[int, str, str]]
+    ) -> list[Change]:
+        """Let the next lead take over from a reference that stopped coming."""
+        following = next((line for line in alive if self._sure(line)), None)
+        if self.reference < 0 or self.reference in alive or following is None:
+            return []
+        self.reference, kind = following, codes.SURE
+        return self._settle(
+            Change(at_ns, rank(following), kind, 0, following, at_ns, 0, 0.0, False), following
+        )
 
     @staticmethod
     def reached_ns(positions: dict[int, int]) -> int:
@@ -79,9 +102,15 @@ class Fusion:
         return _alive(positions)[1] if positions else 0
 
     def _apply(self, change: Change, alive: list[int]) -> list[Change]:
+        if change.kind == codes.MINUTE:  # that of the lead that is believed, or last was
+            known = change.timeline if self.reference < 0 else self.reference
+            believed = next((line for line in alive if self._sure(line)), known)
+            return [change] if change.timeline == believed else []
         lead = self.leads.setdefault(change.timeline, Lead())
         if change.kind == codes.SURE:
             lead.sure = True
+            ended = lead.present.keys() - self.present if change.timeline != self.reference else ()
+            lead.present = {of: what for of, what in lead.present.items() if of not in ended}
         elif change.kind == codes.UNSURE_SINCE:
             lead.sure = False
         elif change.kind == codes.ON:
@@ -95,7 +124,7 @@ class Fusion:
             self.analysed = False
             return [change._replace(kind=codes.UNSURE_SINCE, condition=0)]
         said = [] if self.analysed else [change._replace(kind=codes.SURE, condition=0)]
-        self.analysed = True
+        self.analysed, self.reference = True, reference
         if change.kind == codes.EPISODE:
             return [*said, change] if change.timeline == reference else said
         return said + self._settle(change, reference)

@@ -91,6 +91,8 @@ class PatientAlerts:
         self.episodes: dict[str, Episode] = {}
         self.fusion = Fusion()
         self.several = Several()
+        self.minutes: list[Change] = []
+        """Minutes of numerics that count for the patient; whoever reads them empties it."""
         self.skew_ns: int | None = None
         """Arrival of the last frame from the future."""
 
@@ -98,7 +100,7 @@ class PatientAlerts:
     def waits(self) -> bool:
         """Whether something may happen without a new finding, as the signal goes on."""
         return (
-            bool(self.fusion.waiting)
+            self.fusion.waits
             or bool(self.several.ended)
             or self.skew_ns is not None
             or any(episode.next_point_ns is not None for episode in self.episodes.values())
@@ -108,6 +110,9 @@ class PatientAlerts:
         """Take in a finding that counts for the patient and return the revisions it makes."""
         if change.kind in (codes.SURE, codes.UNSURE_SINCE):
             return self._signal(change, around)
+        if change.kind == codes.MINUTE:
+            self.minutes.append(change)
+            return []
         condition = CONDITIONS[codes.CONDITIONS[change.condition]]
         chain = condition.chain
         if condition.per_channel:
@@ -151,7 +156,7 @@ class PatientAlerts:
         The heart's findings and points count up to where all leads that are alive have got.
         """
         said = []
-        if self.fusion.waiting:
+        if self.fusion.waits:
             for change in self.fusion.release(around.ecg_positions(), around.rank):
                 said += self._points(around, change.detected_ns)
                 said += self.found(change, around)

@@ -4,6 +4,8 @@ Of several oximeters each judges for itself. The patient's condition begins with
 says so and ends when none does any more; a device that fell silent a minute ago is not asked.
 """
 
+from collections.abc import Callable, Iterable
+
 import msgspec
 
 from telesurv.alerts.fusion import Change
@@ -11,6 +13,9 @@ from telesurv_kernels import _dtypes as codes
 
 ALIVE_NS = 60_000_000_000
 """Device time by which a device may be behind the others and still be asked."""
+
+SPEAKS_NS = 10_000_000_000
+"""The same for the minutes of a numeric: a missing one costs less than one of the wrong device."""
 
 
 class Several(msgspec.Struct):
@@ -43,6 +48,17 @@ class Several(msgspec.Struct):
         for change in over:
             del self.ended[change.condition]
         return over
+
+    @staticmethod
+    def first_alive(
+        lines: Iterable[int],
+        positions: dict[int, int],
+        rank: Callable[[int], tuple[int, str, str]],
+    ) -> int:
+        """Return the timeline whose minutes are the patient's: the first one that is alive."""
+        newest_ns = max(positions.values(), default=0)
+        alive = [line for line in lines if positions.get(line, 0) >= newest_ns - SPEAKS_NS]
+        return min(alive, key=rank, default=-1)
 
     def _keep(self, condition: int, holders: set[int]) -> None:
         if holders:
