@@ -125,7 +125,9 @@ def _heart(
     count = beats.advance(pool["beats"], pool["beats_params"], segments, samples, mask, raw)
     raw = raw[:count]
     timeline = pool["owner"][raw["row"]]
-    _remember_beats(table, timeline, raw)
+    is_beat = raw["kind"] == codes.BEAT
+    columns = (raw[name][is_beat] for name in ("row", "sample", "decided", "flags"))
+    ring.remember_beats(pool["recent_beats"], pool["recent_beats_head"], *columns)
     events = np.empty(count, codes.EVENT)
     for name in ("row", "segment", "kind", "flags", "value"):
         events[name] = raw[name]
@@ -138,25 +140,6 @@ def _heart(
     count = rhythm.advance(pool["rhythm"], pool["rhythm_params"], events, finding)
     finding = finding[:count]
     return Found(finding, which[finding["segment"]], pool["owner"][finding["row"]])
-
-
-def _remember_beats(table: PatientTable, timeline: NDArray[np.int64], raw: NDArray[Any]) -> None:
-    chosen = raw["kind"] == codes.BEAT
-    link = table.timelines["link"][timeline[chosen]]
-    found = raw[chosen]
-    for size in np.unique(link["ring_size"]):
-        if not size:
-            continue
-        of = link["ring_size"] == size
-        pool = table.rings[int(size)]
-        ring.remember_beats(
-            pool["beats"],
-            pool["beats_head"],
-            link["ring"][of],
-            found["sample"][of],
-            found["decided"][of],
-            found["flags"][of],
-        )
 
 
 def _oxygen(

@@ -108,9 +108,9 @@ def _beats(
     link = table.timelines["link"][timeline]
     if link["ecg"] < 0 or not len(place):
         return ()
-    pool, row = table.rings[int(link["ring_size"])], int(link["ring"])
+    pool, row = table.ecg, int(link["ecg"])
     found = []
-    for beat in remembered(pool["beats"][row], int(pool["beats_head"][row])):
+    for beat in remembered(pool["recent_beats"][row], int(pool["recent_beats_head"][row])):
         sample = int(beat["sample"])
         if known[0] <= sample <= known[-1] and beat["decided"] <= known[-1] and not beat["unsure"]:
             found.append(int(place[sample - known[0]]))

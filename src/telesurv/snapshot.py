@@ -207,7 +207,9 @@ def _line(engine: Engine, line: int, with_ring: bool) -> Line:
         mask = _newest(pool["mask"][at], count, count - oldest)
         if with_ring:
             samples = _newest(pool["samples"][at], count, count - oldest)
-        beats = _recent_beats(pool["beats"][at], int(pool["beats_head"][at]), count - size)
+    if size and link["ecg"] >= 0:
+        known, at = table.ecg["recent_beats"], link["ecg"]
+        beats = _recent(known[at], int(table.ecg["recent_beats_head"][at]), oldest)
     places, anchors = lines["places"][line], lines["anchors"][line]
     inside = int(np.count_nonzero(places["sample"] + places["count"] > oldest))
     anchors_head = int(lines["anchors_head"][line])
@@ -234,7 +236,7 @@ def _newest(row: NDArray[Any], head: int, count: int) -> bytes:
     return row[begin:].tobytes() + row[:end].tobytes()
 
 
-def _recent_beats(row: NDArray[Any], head: int, from_sample: int) -> bytes:
+def _recent(row: NDArray[Any], head: int, from_sample: int) -> bytes:
     """Return the beats that lie in the ring; they are remembered in their order."""
     known = min(head, len(row))
     if from_sample > 0:  # else an empty slot would count as a beat at 0
@@ -289,9 +291,10 @@ def _put_line(engine: Engine, row: int, saved: Line) -> int:
         pool["mask"][at, kept] = np.frombuffer(saved.mask, np.uint8)
         if saved.samples:
             pool["samples"][at, kept] = np.frombuffer(saved.samples, np.int16)
-        beats = np.frombuffer(saved.beats, ring.BEATS)
-        pool["beats"][at, : len(beats)] = beats
-        pool["beats_head"][at] = len(beats)
+    if saved.beats:
+        known = np.frombuffer(saved.beats, ring.BEATS)
+        table.ecg["recent_beats"][link["ecg"], : len(known)] = known
+        table.ecg["recent_beats_head"][link["ecg"]] = len(known)
     if saved.held:
         engine.order.held[line] = [_held(held) for held in saved.held]
     return line

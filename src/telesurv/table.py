@@ -1,5 +1,6 @@
 """The patient table: (mode, route, patient, partition) and timelines to rows of arrays."""
 
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -65,13 +66,19 @@ LINK = np.dtype(
 )
 
 
+# Patients have the same few settings and limits: each is made once.
+_quality_params = lru_cache(quality.params)
+_beats_params = lru_cache(beats.params)
+_rhythm_params = lru_cache(rhythm.params)
+_spo2_params = lru_cache(spo2.params)
+_silence_params = lru_cache(silence.params)
+
+
 def ring_pool(size: int) -> Pool:
     """Return the pool of rings of one capacity."""
     return Pool(
         samples=(np.int16, (size,)),
         mask=(np.uint8, (size,)),
-        beats=(ring.BEATS, (ring.BEATS_MAX,)),
-        beats_head=(np.int64, ()),
         owner=(np.int64, ()),
     )
 
@@ -99,6 +106,8 @@ class PatientTable:
             beats_params=(beats.PARAMS, ()),
             rhythm=(rhythm.STATE, ()),
             rhythm_params=(rhythm.PARAMS, ()),
+            recent_beats=(ring.BEATS, (ring.BEATS_MAX,)),
+            recent_beats_head=(np.int64, ()),
             owner=(np.int64, ()),
         )
         self.spo2 = Pool(state=(spo2.STATE, ()), params=(spo2.PARAMS, ()), owner=(np.int64, ()))
@@ -157,7 +166,7 @@ class PatientTable:
         """Let a plan's limits and intervals hold for a patient from now on."""
         self.plan_of[patient] = plan
         self.patients["info"][patient]["plan_version"] = plan.version
-        self.patients["silence_params"][patient] = silence.params(*interval_s(plan))
+        self.patients["silence_params"][patient] = _silence_params(*interval_s(plan))
         for timeline in self.timelines_of[patient]:
             if self.timelines["link"][timeline]["scale"]:
                 self._set_limits(patient, timeline)
@@ -172,11 +181,11 @@ class PatientTable:
         if link["wave"] >= 0:
             channel = self.name_of[timeline][1]
             # Single readings of a waveform are valid frames; they are judged as one a second.
-            self.wave["params"][link["wave"]] = quality.params(
+            self.wave["params"][link["wave"]] = _quality_params(
                 rate or 1.0, scale, offset, ecg=channel.startswith(ECG)
             )
         if link["ecg"] >= 0:
-            self.ecg["beats_params"][link["ecg"]] = beats.params(rate, scale)
+            self.ecg["beats_params"][link["ecg"]] = _beats_params(rate, scale)
         self._set_limits(int(link["patient"]), timeline)
         self._set_ring(timeline, ring.capacity(rate))
 
@@ -184,11 +193,11 @@ class PatientTable:
         link = self.timelines["link"][timeline]
         limits = in_force(self.plan_of[patient].limits)
         if link["ecg"] >= 0:
-            self.ecg["rhythm_params"][link["ecg"]] = rhythm.params(
+            self.ecg["rhythm_params"][link["ecg"]] = _rhythm_params(
                 limits.heart_rate_low, limits.heart_rate_high
             )
         if link["spo2"] >= 0:
-            self.spo2["params"][link["spo2"]] = spo2.params(
+            self.spo2["params"][link["spo2"]] = _spo2_params(
                 float(link["scale"]),
                 float(link["offset"]),
                 limits.spo2_low,
@@ -200,7 +209,9 @@ class PatientTable:
         if link["ring_size"] == size:
             return
         self._drop_ring(timeline)
-        pool = self.rings.setdefault(size, ring_pool(size))
+        pool = self.rings.get(size)
+        if pool is None:
+            pool = self.rings[size] = ring_pool(size)
         link["ring_size"], link["ring"] = size, pool.take()
         pool["owner"][link["ring"]] = timeline
 
