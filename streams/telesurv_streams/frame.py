@@ -67,9 +67,15 @@ def sample_time_ns(
 ) -> NDArray[np.int64]:
     """Return the device time of sample k after an anchor: anchor + round(k * 1e9 / rate).
 
-    The only place that turns samples into time. Rate 0 (a single reading) gives the anchor.
+    The only place that turns samples into time, with its twin for a single one. Rate 0 (a
+    single reading) gives the anchor.
     """
     rate = np.asarray(rate_hz, np.float64)
     per_sample = np.where(rate > 0, 1e9 / np.where(rate > 0, rate, 1.0), 0.0)
     shift: NDArray[np.int64] = np.rint(np.asarray(sample) * per_sample).astype(np.int64)
     return np.asarray(anchor_ns, np.int64) + shift
+
+
+def one_sample_time_ns(anchor_ns: int, sample: int, rate_hz: float) -> int:
+    """Return `sample_time_ns` of one sample, for a tenth of what arrays of one cost."""
+    return anchor_ns + (round(sample * (1e9 / rate_hz)) if rate_hz > 0 else 0)

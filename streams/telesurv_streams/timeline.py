@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from telesurv_streams.frame import sample_time_ns
+from telesurv_streams.frame import one_sample_time_ns
 
 GAPS = 8
 
@@ -68,8 +68,7 @@ def half_sample_ns(rate_hz: float) -> int:
 
 def end_ns(start_ns: int, count: int, rate_hz: float) -> int:
     """Return the device time right after `count` samples; a reading has no length."""
-    rate, zero = np.array([rate_hz]), np.array([start_ns], np.int64)
-    return int(sample_time_ns(zero, np.array([count], np.int64), rate)[0])
+    return one_sample_time_ns(start_ns, count, rate_hz)
 
 
 def move_anchor(timeline: Any, start_ns: int) -> None:
