@@ -66,12 +66,13 @@ CONDITIONS = (
     "non-transmission",
     "clock-skew",
     "data-lost",
+    "quarantined",
 )
-"""Names of the conditions by code; the last two are no kernel's."""
+"""Names of the conditions by code; the last three are no kernel's."""
 
 ASYSTOLE, PAUSE, EXTREME_BRADYCARDIA, EXTREME_TACHYCARDIA = 1, 2, 3, 4
 DESATURATION, SEVERE_DESATURATION, PROBE_OFF, LEAD_OFF = 5, 6, 7, 8
-NON_TRANSMISSION, CLOCK_SKEW, DATA_LOST = 9, 10, 11
+NON_TRANSMISSION, CLOCK_SKEW, DATA_LOST, QUARANTINED = 9, 10, 11, 12
 
 NUMERICS = ("", "heart_rate", "spo2")
 """Names of the numerics that kernels make, by code."""

@@ -16,7 +16,18 @@ from telesurv.accepted import Accepted
 from telesurv.alerts.model import Alert, Minute
 from telesurv.alerts.patient import PatientAlerts
 from telesurv.analysis import analyse
-from telesurv.intake import LIVE, Bad, Batch, Clock, Context, Intake, Lost, PlanCopy, Tick
+from telesurv.intake import (
+    LIVE,
+    Bad,
+    Batch,
+    Clock,
+    Context,
+    Intake,
+    Lost,
+    PlanCopy,
+    Quarantine,
+    Tick,
+)
 from telesurv.levels import levels
 from telesurv.lines import Lines
 from telesurv.refill import Refill
@@ -67,11 +78,14 @@ class Engine:
         batch = self._intake.read(records, self.clocks)
         output.bad += batch.bad
         begin = 0
-        marks: list[PlanCopy | Lost] = [*batch.plans, *batch.lost]
+        marks: list[PlanCopy | Lost | Quarantine] = [*batch.plans, *batch.lost]
+        marks += batch.quarantines
         for mark in sorted(marks, key=lambda mark: mark.record):
             self._stretch(batch, begin, mark.record, output)
             if isinstance(mark, PlanCopy):
                 self._plan(batch, mark, output)
+            elif isinstance(mark, Quarantine):
+                self._quarantine(batch, mark, output)
             else:
                 self._lost(batch, mark, output)
             begin = mark.record + 1
@@ -131,8 +145,24 @@ class Engine:
         info["changes"][rows] += 1
         info["last_offset"][rows] = batch.offset[lost.record]
         place = lost.record * _IN_RECORD
-        happened = [Happening.of_loss(place, row, lost.arrival_ns) for row in rows.tolist()]
+        what = (lost.arrival_ns, codes.EPISODE, codes.DATA_LOST)
+        happened = [Happening.of_owner(place, row, *what) for row in rows.tolist()]
         self._levels(None, happened, output)
+
+    def _quarantine(self, batch: Batch, mark: Quarantine, output: Output) -> None:
+        """Set a patient's frames aside from here on, or take them again."""
+        key = Key(*mark.context[:2], mark.patient, mark.context.partition)
+        offset = int(batch.offset[mark.record])
+        row = self.patient(key, offset)
+        info = self.table.patients["info"]
+        if offset < info[row]["held"]:
+            return
+        info[row]["changes"] += 1
+        info[row]["last_offset"], info[row]["quarantined"] = offset, int(mark.begins)
+        kind = codes.ON if mark.begins else codes.OFF
+        place = mark.record * _IN_RECORD
+        what = (mark.arrival_ns, kind, codes.QUARANTINED)
+        self._levels(None, [Happening.of_owner(place, row, *what)], output)
 
     def _stretch(self, batch: Batch, begin: int, end: int, output: Output) -> None:
         """Analyse the rows of records [begin, end), between which no plan takes effect."""
@@ -150,6 +180,11 @@ class Engine:
             self.refill.rows(batch, rows[~fresh], timeline[~fresh])
             rows, timeline, patient = rows[fresh], timeline[fresh], patient[fresh]
             offset = offset[fresh]
+        aside = info["quarantined"][patient] == 1
+        if aside.any():
+            output.bad += [_rejected(batch, row, QUARANTINED) for row in rows[aside].tolist()]
+            rows, timeline, patient = rows[~aside], timeline[~aside], patient[~aside]
+            offset = offset[~aside]
         output.rows += len(rows)
         np.maximum.at(info["last_offset"], patient, offset)
         info["changes"][patient] += 1
@@ -304,14 +339,10 @@ def _passes(context: Context, key: Key) -> bool:
     return (key.mode, key.route) == (context.mode, context.route)
 
 
-def _passes(context: Context, key: Key) -> bool:
-    """Whether a tick lets time pass for a patient."""
-    if context.mode == LIVE:
-        return key.mode == LIVE and key.partition == context.partition
-    return (key.mode, key.route) == (context.mode, context.route)
-
+QUARANTINED = "quarantined"
 
 _WHY = {
+    QUARANTINED: "the patient's frames are set aside until a release",
     BEFORE_POSITION: "the frame starts before what its timeline has reached, where a gap was: "
     "backfill is not analysed yet",
     OVERLAP: "the frame overlaps what its timeline has reached",

@@ -64,6 +64,16 @@ class Lost(NamedTuple):
     arrival_ns: int
 
 
+class Quarantine(NamedTuple):
+    """A patient's frames are set aside from here on, or taken again."""
+
+    record: int
+    context: Context
+    arrival_ns: int
+    patient: str
+    begins: bool
+
+
 class Bad(NamedTuple):
     """What could not be read, or is not analysed: for the dead letters."""
 
@@ -105,6 +115,7 @@ class Batch:
     values: Sequence[bytes | None]
     ticks: list[Tick] = field(default_factory=list)
     plans: list[PlanCopy] = field(default_factory=list)
+    quarantines: list[Quarantine] = field(default_factory=list)
     lost: list[Lost] = field(default_factory=list)
     bad: list[Bad] = field(default_factory=list)
 
@@ -238,6 +249,13 @@ def _special(batch: Batch, index: int, kind: bytes, context: Context, record: lo
         batch.ticks.append(Tick(index, context, arrival_ns, shift_ns))
     elif kind == b"data-lost":
         batch.lost.append(Lost(index, record.partition, arrival_ns))
+    elif kind in (b"quarantine", b"release"):
+        patient = (record.value or b"").decode("ascii", "replace")
+        if not ROUTE_OR_PATIENT.fullmatch(patient) or not context.route:
+            raise _Unreadable(f"{kind.decode()}: expected a route as key and a patient as value")
+        batch.quarantines.append(
+            Quarantine(index, context, arrival_ns, patient, kind == b"quarantine")
+        )
     elif kind == b"plan":
         plan = read_plan(record.value or b"")
         if route_of(plan) != context.route:
@@ -245,6 +263,6 @@ def _special(batch: Batch, index: int, kind: bytes, context: Context, record: lo
         batch.plans.append(PlanCopy(index, context, arrival_ns, shift_ns, plan))
     else:
         raise _Unreadable(
-            f"header {log.HEADER_KIND} is {kind[:20]!r}, expected tick, plan, data-lost, or none "
-            "(a frame)"
+            f"header {log.HEADER_KIND} is {kind[:20]!r}, expected tick, plan, data-lost, "
+            "quarantine, release, or none (a frame)"
         )

@@ -54,9 +54,10 @@ class Happening(NamedTuple):
         return cls(place, patient, change)
 
     @classmethod
-    def of_loss(cls, place: int, patient: int, arrival_ns: int) -> "Happening":
-        """Return that the log did not hold all that was sent."""
-        code, kind = codes.DATA_LOST, codes.EPISODE
+    def of_owner(
+        cls, place: int, patient: int, arrival_ns: int, kind: int, code: int
+    ) -> "Happening":
+        """Return what a partition's owner said of a patient: data lost, quarantine, release."""
         change = Change(arrival_ns, _MINE, kind, code, -1, arrival_ns, arrival_ns, 0.0, False)
         return cls(place, patient, change)
 

@@ -89,6 +89,7 @@ class Body(msgspec.Struct, array_like=True):
     analysed: bool
     reference: int  # index into lines; -1: none yet
     several: Several
+    quarantined: bool = False
 
 
 def snapshot(engine: Engine, row: int, held: int, with_ring: bool) -> bytes:
@@ -113,6 +114,7 @@ def snapshot(engine: Engine, row: int, held: int, with_ring: bool) -> bytes:
         analysed=alerts.fusion.analysed,
         reference=number.get(alerts.fusion.reference, -1),
         several=_moved(alerts.several, number),
+        quarantined=bool(table.patients["info"][row]["quarantined"]),
     )
     data = zstandard.ZstdCompressor(_LEVEL).compress(msgspec.msgpack.encode(body))
     return _HEAD.pack(MAGIC, VERSION, zlib.crc32(data)) + data
@@ -131,6 +133,7 @@ def restore(engine: Engine, data: bytes, partition: int) -> tuple[int, bool]:
     table.patients["info"][row]["held"] = body.held
     lines = [_put_line(engine, row, line) for line in body.lines]
     alerts.skew_ns = body.skew_ns
+    table.patients["info"][row]["quarantined"] = int(body.quarantined)
     for episode in body.episodes:
         if episode.strip_line >= 0:
             episode.strip_line = lines[episode.strip_line]

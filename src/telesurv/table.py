@@ -39,6 +39,7 @@ PATIENT = np.dtype(
         ("plan_version", np.int64),
         ("changes", np.int64),  # rises with whatever a checkpoint has to keep
         ("last_offset", np.int64),  # of the newest record that concerned the patient
+        ("quarantined", np.int64),  # 1: frames are set aside
         ("first_offset", np.int64),  # of the first one since the patient is in this table
         # What the log durably holds of the patient, kept by `checkpoint`:
         ("saved_held", np.int64),  # the snapshot's held; -1: none yet

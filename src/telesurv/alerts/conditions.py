@@ -63,6 +63,7 @@ _TABLE = (
     Condition("non-transmission", "technical", "medium", "non-transmission", unit="s"),
     Condition("clock-skew", "technical", "low", "clock-skew", unit="s"),
     Condition("data-lost", "technical", "medium", "data-lost"),
+    Condition("quarantined", "technical", "medium", "quarantined"),
 )
 
 HEART = frozenset({"slow-heart", "fast-heart", "pause"})

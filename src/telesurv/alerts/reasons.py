@@ -52,6 +52,11 @@ _TEXTS = {
         "L'horloge de l'appareil a reculé de {duration} ; ses données sont mises à part tant "
         "qu'elle n'a pas rattrapé ce retard.",
     ),
+    "quarantined": (
+        "This patient's data stopped the service and are set aside until they are released.",
+        "Les données de ce patient ont arrêté le service ; elles sont mises à l'écart jusqu'à "
+        "leur libération.",
+    ),
     "data-lost": (
         "Part of what was sent was no longer kept when it was to be analysed.",
         "Une partie des données envoyées n'était plus conservée au moment de l'analyse.",
