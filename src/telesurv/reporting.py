@@ -141,7 +141,7 @@ class Report:
 
     def _worth(self, found: Found) -> NDArray[np.bool_]:
         """Return which findings are to be walked; minutes of a lone timeline count as they are."""
-        worth = found.finding["kind"] != codes.MINUTE
+        worth: NDArray[np.bool_] = found.finding["kind"] != codes.MINUTE
         link = self._table.timelines["link"]
         for at in np.flatnonzero(~worth).tolist():
             line, row = int(found.timeline[at]), int(link["patient"][found.timeline[at]])
