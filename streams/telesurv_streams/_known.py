@@ -43,10 +43,18 @@ class Layout:
         self.names = slice(found.body, self.begin[_START])
         self.samples = slice(self.begin[_ITEMS], self.begin[_ITEMS] + 2 * found.items)
         self.known: dict[bytes, int] = {}  # bytes of the names -> row of `ids`
-        self.ids: list[list[int]] = []
+        self.ids = np.zeros((8, self.rows), np.int32)  # of each block of names, their numbers
         self.used = batch  # the last one that had it
         self.at: list[int] = []  # messages of the present batch, and which names they have
         self.block: list[int] = []
+
+    def learn(self, message: bytes, names: list[int]) -> None:
+        """Take note of the names of a message of this layout."""
+        assert len(names) == self.rows, f"{len(names)} names of {self.rows} rows"
+        block = self.known.setdefault(message[self.names], len(self.known))
+        if block == len(self.ids):
+            self.ids = np.concatenate((self.ids, np.zeros_like(self.ids)))
+        self.ids[block] = names
 
     def column(
         self, data: NDArray[np.uint8], index: int, dtype: str, more: int = 0
@@ -125,7 +133,7 @@ class Known:
         part = [
             np.repeat(np.array(layout.at, np.int32)[good], layout.rows),
             np.tile(np.arange(layout.rows, dtype=np.int32), len(data)),
-            np.array(layout.ids, np.int32)[np.array(layout.block)[good]],
+            layout.ids[np.array(layout.block)[good]],
             layout.column(data, _START, "<i8"),
             layout.column(data, _RATE, "<f8"),
             layout.column(data, _SCALE, "<f4"),
@@ -172,9 +180,7 @@ class Known:
             layout = Layout(message, found, self._batch)
             same.append(layout)
             self._drop_oldest()
-        assert len(names) == layout.rows, f"{len(names)} names of {layout.rows} rows"
-        layout.known[message[layout.names]] = len(layout.ids)
-        layout.ids.append(names)
+        layout.learn(message, names)
         self._blocks += 1
 
     def _drop_oldest(self) -> None:
