@@ -180,6 +180,7 @@ class PatientAlerts:
                 at_strip = not episode.strip_complete and episode.strip_to_ns == point_ns
                 if now_ns < point_ns and not (at_strip and newest_ns >= episode.strip_by_ns):
                     break
+                assert TRANSITIONS[episode.state, "point"].action == "show"
                 if at_strip:
                     _cut(episode, around, point_ns)
                 else:

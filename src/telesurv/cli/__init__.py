@@ -23,6 +23,7 @@ COMMANDS = {
     "console": "Show alerts and trends in the browser.",
     "topics": "Create the topics, or list them.",
     "plan": "Put a patient's plan, or print the plans' schema.",
+    "schema": "Print the JSON Schema of alerts, numerics, heartbeats or plans.",
     "warm": "Compile the kernels, so that later starts only load them.",
     "check-config": "Say which settings are in force, and where they come from.",
 }
