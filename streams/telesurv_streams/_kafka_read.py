@@ -120,6 +120,18 @@ class KafkaSource:
         )
         return bounds
 
+    def ends(self, partitions: Sequence[int]) -> dict[int, int]:
+        """Return the next offset that each of these will give, by one question for all."""
+        if not partitions:
+            return {}
+        named = [TopicPartition(self._name, number) for number in partitions]
+        wait_ms = int(self._cluster.patience_s * 1000)
+        found = self._ask(
+            "asking for the ends of partitions",
+            lambda: self._consumer.end_offsets(named, timeout_ms=wait_ms),
+        )
+        return {tp.partition: end for tp, end in found.items()}
+
     def seek(self, partition: int, offset: int) -> None:
         """Continue a partition from an offset."""
         assert partition in self._rebalances.owned, f"partition {partition} is not assigned"

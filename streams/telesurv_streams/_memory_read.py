@@ -70,6 +70,12 @@ class MemorySource:
             self.log.settle()
             return self._parts[partition].first, self._parts[partition].stable
 
+    def ends(self, partitions: Sequence[int]) -> dict[int, int]:
+        """Return the next offset that each of these will give."""
+        with self.log.changed:
+            self.log.settle()
+            return {number: self._parts[number].stable for number in partitions}
+
     def seek(self, partition: int, offset: int) -> None:
         """Continue a partition from an offset."""
         assert partition in self._owned, f"partition {partition} is not assigned"

@@ -126,6 +126,10 @@ class Source(Protocol):
         """Return the first offset that the log holds and the next it will give."""
         ...
 
+    def ends(self, partitions: Sequence[int]) -> dict[int, int]:
+        """Return the next offset that each of these will give, by one question for all."""
+        ...
+
     def seek(self, partition: int, offset: int) -> None:
         """Continue a partition from an offset."""
         ...

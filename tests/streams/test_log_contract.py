@@ -91,6 +91,8 @@ def test_what_is_assigned_stays_still_until_it_is_sought_and_resumed(bench: Benc
         assert assigned == (0, 1, 2, 3)
         assert source.poll(0.3, 100) == ([], (), ())
         assert source.bounds(0) == (0, 10)
+        assert source.ends([0]) == {0: 10}
+        assert source.ends([]) == {}
         assert source.committed(0) is None
         with pytest.raises(AssertionError, match="seek before resume"):
             source.resume([0])
