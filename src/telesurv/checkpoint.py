@@ -28,6 +28,9 @@ IDLE_S = 60.0
 OLD_EVIDENCE_NS = 60_000_000_000
 """Rings whose first record arrived this long before the newest one are saved, not read again."""
 
+BYTES_MAX = 1_000_000
+"""A snapshot that would be larger leaves its rings out: Kafka takes no more by default."""
+
 _NOTHING = np.iinfo(np.int64).max
 
 
@@ -63,6 +66,7 @@ class Checkpoint:
         self._history: dict[int, list[ClockState]] = {}
         self._position: dict[int, int] = {}
         self._committed: dict[int, int] = {}
+        self._again: set[int] = set()
 
     def own(self, partition: int, offset: int, committed: int | None) -> None:
         """Begin with a partition: it is read from `offset`, and its clock stands there."""
@@ -82,6 +86,15 @@ class Checkpoint:
         clock = self._engine.clocks[partition]
         self._history[partition].append(ClockState(offset, clock.arrival_ns, clock.shift_ns))
         self._position[partition] = offset
+
+    def unsure(self, part: Slice) -> None:
+        """Take note that a slice may be durable or not: its patients come again in the next one.
+
+        Until then nothing may be committed that lies before what it committed, if it did.
+        """
+        self._again.update(row for row, *_ in part.saved)
+        for partition, offset in part.offsets.items():
+            self._committed[partition] = max(self._committed.get(partition, 0), offset)
 
     def position(self, partition: int) -> int:
         """Return the next offset to be analysed."""
@@ -122,6 +135,7 @@ class Checkpoint:
         for row, held, changes, first in part.saved:
             info[row]["saved_held"], info[row]["saved_changes"] = held, changes
             info[row]["saved_evidence"], info[row]["saved_s"] = first, now_s
+            self._again.discard(row)
         self._committed.update(part.offsets)
         for partition, offset in part.offsets.items():
             history = self._history[partition]
@@ -133,13 +147,18 @@ class Checkpoint:
         info = table.patients["info"][: table.patients.used]
         ours = (info["used"] == 1) & np.isin(info["partition"], list(self._history))
         changed = (info["changes"] != info["saved_changes"]) | (info["saved_held"] < 0)
-        idle = (info["saved_evidence"] >= 0) & (now_s - info["saved_s"] >= IDLE_S)
-        due = np.flatnonzero(ours & (changed | idle))
+        # Who was saved after now was so before the worker's clock was set back: long ago.
+        saved_s = np.where(info["saved_s"] > now_s, 0.0, info["saved_s"])
+        idle = (info["saved_evidence"] >= 0) & (now_s - saved_s >= IDLE_S)
+        again = np.isin(np.arange(len(info)), list(self._again))
+        due = np.flatnonzero(ours & (changed | idle | again))
         if everything:
             return due
         count = int(np.ceil(np.count_nonzero(ours) * self._share))
-        order = np.argsort(np.where(info["saved_held"][due] < 0, 0.0, info["saved_s"][due]))
-        return due[order[: max(count, 1)]]
+        count = max(count, int(np.count_nonzero(ours & again)), 1)
+        saved_s = np.where(info["saved_held"] < 0, 0.0, saved_s)
+        order = np.argsort(np.where(again, -1.0, saved_s)[due], kind="stable")
+        return due[order[:count]]
 
     def _save(self, part: Slice, row: int, need: Need) -> None:
         info = self._engine.table.patients["info"][row]
@@ -147,7 +166,7 @@ class Checkpoint:
         held = self._position[partition]
         first, newest_ns = need
         idle = info["changes"] == info["saved_changes"]
-        with_ring = (
+        with_ring: bool = (
             first is None
             or idle
             or newest_ns - first[1] > OLD_EVIDENCE_NS
@@ -155,6 +174,8 @@ class Checkpoint:
         )
         offset = -1 if first is None or with_ring else min(first[0], held)
         data = snapshot(self._engine, row, held, with_ring)
+        if with_ring and len(data) > BYTES_MAX:  # its strips will have gaps after a restart
+            data = snapshot(self._engine, row, held, with_ring=False)
         key = state_key(self._engine.table.key_of[row])
         part.records.append(Outgoing(STATE, key, data, (), partition))
         part.saved.append((row, held, int(info["changes"]), offset))

@@ -105,16 +105,20 @@ class Engine:
     def drop(self, partition: int) -> None:
         """Forget the patients of a partition that is no longer ours."""
         for row in self.table.in_partition(partition).tolist():
-            key = self.table.key_of[row]
-            for line in self.table.timelines_of[row]:
-                self.order.held.pop(line, None)
-            self.routes[key.mode, key.route].discard(row)
-            self.waiting.discard(row)
-            del self.alerts[row]
-            self.table.drop(row)
+            self.forget(row)
         self.clocks.pop(partition, None)
         self.refill.drop()
         self._lines.forget()
+
+    def forget(self, row: int) -> None:
+        """Forget a patient of whom nothing was fed since they came, or a whole partition's."""
+        key = self.table.key_of[row]
+        for line in self.table.timelines_of[row]:
+            self.order.held.pop(line, None)
+        self.routes[key.mode, key.route].discard(row)
+        self.waiting.discard(row)
+        del self.alerts[row]
+        self.table.drop(row)
 
     def _plan(self, batch: Batch, copy: PlanCopy, output: Output) -> None:
         """Let a newer plan take effect; an older or equal copy is ignored."""

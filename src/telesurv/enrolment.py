@@ -15,6 +15,9 @@ from telesurv_streams.partitioner import partition_for
 
 READ_MAX = 1000
 
+READS_MAX = 20
+"""Polls of one `read`, so that a long topic does not keep its reader from everything else."""
+
 
 class Enrolment:
     """Reads the topic of plans and says which copies a worker's partitions still need."""
@@ -25,11 +28,13 @@ class Enrolment:
         self._refused = refused
         self._plans: dict[str, Plan] = {}
         self._fresh: set[str] = set()
-        self._copied: dict[tuple[str, str], int] = {}
+        self._copied: dict[Key, int] = {}
 
     def read(self) -> None:
         """Take in what is new on the topic of plans."""
-        while records := self._reader.poll(0.0, READ_MAX):
+        for _ in range(READS_MAX):
+            if not (records := self._reader.poll(0.0, READ_MAX)):
+                return
             for record in records:
                 if not record.value:
                     continue
@@ -50,36 +55,40 @@ class Enrolment:
 
     def copies(self, engine: Engine, ready: Iterable[int]) -> list[Outgoing]:
         """Return the copies that partitions which are ours and flow do not hold yet."""
-        ours = set(ready)
+        ours, elsewhere = set(ready), _known(engine, self._fresh)
         missing = []
         for patient in sorted(self._fresh):
             plan = self._plans[patient]
-            for route in self._routes(engine, plan):
-                partition = partition_for(route.encode(), self._partitions)
-                if partition not in ours:
+            home = self._home(plan)
+            for key in sorted({home, *elsewhere.get(patient, ())}):
+                if key.partition not in ours:
                     continue
-                row = engine.table.keys.get(Key(LIVE, route, patient, partition))
+                row = engine.table.keys.get(key)
                 known = 0 if row is None else engine.table.plan_of[row].version
-                known = max(known, self._copied.get((route, patient), 0))
+                known = max(known, self._copied.get(key, 0))
                 if plan.version > known:
-                    self._copied[route, patient] = plan.version
+                    self._copied[key] = plan.version
                     there = plan
-                    if route != route_of(plan):  # moved away: silence is judged elsewhere
-                        there = msgspec.structs.replace(plan, route=route, ended=True)
-                    missing.append(plan_copy(there, route, partition))
+                    if key != home:  # moved away: silence is judged elsewhere
+                        there = msgspec.structs.replace(plan, route=key.route, ended=True)
+                    missing.append(plan_copy(there, key.route, key.partition))
         self._fresh.clear()
         return missing
 
-    @staticmethod
-    def _routes(engine: Engine, plan: Plan) -> list[str]:
-        """Return the plan's route, and others on which the patient is known."""
-        others = {
-            key.route
-            for key in engine.table.keys
-            if key.mode == LIVE and key.patient == plan.patient
-        }
-        return sorted({route_of(plan)} | others) if plan.version > 1 else [route_of(plan)]
+    def _home(self, plan: Plan) -> Key:
+        """Return where the patient's frames belong, and where their silence is judged."""
+        route = route_of(plan)
+        return Key(LIVE, route, plan.patient, partition_for(route.encode(), self._partitions))
 
     def close(self) -> None:
         """Stop reading."""
         self._reader.close()
+
+
+def _known(engine: Engine, patients: set[str]) -> dict[str, list[Key]]:
+    """Return where the engine knows these patients, on whatever route and partition."""
+    found: dict[str, list[Key]] = {}
+    for key in engine.table.keys if patients else ():
+        if key.mode == LIVE and key.patient in patients:
+            found.setdefault(key.patient, []).append(key)
+    return found

@@ -50,7 +50,7 @@ def record(
     try:
         with Writer(out_dir, "records") as writer:
             while not (asked.to_stop or stop()):
-                # Asked before the poll: what is polled then was there when it was asked.
+                # Whoever goes on writing does not keep this from ending: it is asked once.
                 at_end = reader.at_end()
                 found = reader.poll(0.0 if until_end else POLL_S, READ_MAX)
                 fresh = [one for one in found if _is_new(one, writer.positions)]
@@ -58,7 +58,7 @@ def record(
                 recorded.records += len(fresh)
                 recorded.frames += sum(1 for one in fresh if HEADER_KIND not in dict(one.headers))
                 progress(0, 0, f"{recorded.records} records")
-                if until_end and at_end and not found:
+                if until_end and at_end:
                     break
                 if duration_s is not None and time.monotonic() - begin_s >= duration_s:
                     break

@@ -16,6 +16,7 @@ import msgspec
 
 from telesurv.alerts.model import Alert
 from telesurv.engine import Engine
+from telesurv.intake import ARRIVAL_NS_MAX
 from telesurv.publish import wall
 from telesurv_kernels.silence import GRID_NS
 from telesurv_streams import log as names
@@ -88,7 +89,7 @@ class Reader:
         """Return the arrival as the first log took it; else the frames' ends say it."""
         if message.mode in ("replay", "demo"):
             told = dict(message.outgoing.headers).get(names.HEADER_ARRIVAL, b"")
-            if told.isdigit():
+            if told.isdigit() and int(told) <= ARRIVAL_NS_MAX:
                 return int(told)
         known = message.arrival_ns
         if known is None:

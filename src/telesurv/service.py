@@ -9,8 +9,10 @@ saved together, and what is sent twice has the same id and revision.
 import gc
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 
+import numpy as np
 import structlog
 
 from telesurv.assignment import Assignment
@@ -21,7 +23,16 @@ from telesurv.publish import alert_record, dead_letter, heartbeat, lost, minute_
 from telesurv.publish import superseded as tombstones
 from telesurv.publish import tick as tick_record
 from telesurv.settings import Settings
-from telesurv_streams.log import ALERTS, FRAMES, Fenced, Log, OffsetOutOfRange, Outgoing, Polled
+from telesurv_streams.log import (
+    ALERTS,
+    FRAMES,
+    Fenced,
+    Log,
+    LogUnavailable,
+    OffsetOutOfRange,
+    Outgoing,
+    Polled,
+)
 
 TICK_S = 10.0
 """How often a partition's owner lets time pass in it. No setting: silence depends on it."""
@@ -31,6 +42,12 @@ PLANS_S = 1.0
 
 ACKNOWLEDGED_S = 30.0
 """How long a checkpoint waits for what was sent before it."""
+
+AWAY_S = 120.0
+"""How long a worker bears a log that cannot be asked. What cannot be sent ends it by itself."""
+
+RESTORING_MAX = 4
+"""Partitions restored at once; each has a connection, and the loop is to turn meanwhile."""
 
 _log = structlog.get_logger("telesurv.service")
 
@@ -80,6 +97,7 @@ class Worker:
         self._assignments: dict[int, Assignment] = {}
         self._ready: set[int] = set()
         self._held_back = False
+        self._away_s: dict[str, float] = {}
         self._ticket = 0
         self._superseded: list[Outgoing] = []
         self._due = dict.fromkeys(("tick", "plans", "heartbeat", "slice"), 0.0)
@@ -124,18 +142,33 @@ class Worker:
         self._keep_time()
         # Steps 7 to 9: a slice of the checkpoint, when it is due.
         if self._is_due("slice", self._settings.slice_interval):
-            self._save()
+            with self._bearing("saving"):
+                self._save()
 
     def finish(self) -> None:
-        """Save everything that changed."""
+        """Save everything that changed; raises `LogUnavailable` where that is not possible."""
         self._save(everything=True)
 
     def close(self) -> None:
-        """Leave the group and let go of the log."""
-        for assignment in self._assignments.values():
-            assignment.give_up()
-        for part in (self._source, self._plans, self._slices, self._sink):
-            part.close()
+        """Leave the group and let go of the log; what cannot be closed keeps nothing open."""
+        with ExitStack() as stack:
+            for part in (self._sink, self._slices, self._plans, self._source):
+                stack.callback(part.close)
+            for assignment in self._assignments.values():
+                stack.callback(assignment.give_up)
+
+    @contextmanager
+    def _bearing(self, doing: str) -> Iterator[None]:
+        """Let the log be away for a while: nothing was done, it is asked again later."""
+        try:
+            yield
+        except LogUnavailable as error:
+            since_s = self._away_s.setdefault(doing, self._now_s())
+            if self._now_s() - since_s > AWAY_S:
+                raise
+            _log.warning("log unavailable", doing=doing, why=str(error))
+        else:
+            self._away_s.pop(doing, None)
 
     def _poll(self) -> Polled:
         full = self._sink.full()
@@ -146,14 +179,22 @@ class Worker:
         if self._assignments:
             timeout_s = 0.0
         try:
-            return self._source.poll(timeout_s, self._settings.batch_records)
+            with self._bearing("reading"):
+                return self._source.poll(timeout_s, self._settings.batch_records)
         except OffsetOutOfRange as gone:
-            self._skip_lost(gone.partition, gone.first)
-            return Polled([])
+            self._skip_lost(gone)
+        return Polled([])
 
-    def _skip_lost(self, partition: int, first: int) -> None:
-        """Go on where the log begins now, and say in it that something is missing."""
-        _log.warning("data lost", partition=partition, first=first)
+    def _skip_lost(self, gone: OffsetOutOfRange) -> None:
+        """Go on with what the log holds, and say in it that something is missing."""
+        partition, first = gone.partition, gone.first
+        if gone.offset > gone.end:  # it was cut at its end: its offsets count anew from there
+            first = gone.end
+            info = self.engine.table.patients["info"]
+            rows = self.engine.table.in_partition(partition)
+            info["held"][rows] = np.minimum(info["held"][rows], first)
+            self._checkpoint.own(partition, first, None)
+        _log.warning("data lost", partition=partition, offset=gone.offset, goes_on_at=first)
         self._emit(lost(partition))
         self._source.seek(partition, first)
 
@@ -168,24 +209,36 @@ class Worker:
     def _restore(self, assigned: tuple[int, ...]) -> None:
         for partition in assigned:
             self._assignments[partition] = Assignment(self._log, self._source, partition)
-        for partition, assignment in list(self._assignments.items()):
-            if not assignment.step(self.engine, self._checkpoint, self._now_s()):
-                continue
-            del self._assignments[partition]
-            self._ready.add(partition)
-            if assignment.lost:
+        for partition, assignment in list(self._assignments.items())[:RESTORING_MAX]:
+            ready: bool | None = None
+            with self._bearing("restoring"):
+                ready = assignment.step(self.engine, self._checkpoint, self._now_s())
+            if assignment.lost:  # said before anything is saved that knows no more of it
+                assignment.lost = False
+                _log.warning("data lost", partition=partition)
                 self._emit(lost(partition))
-            self._plans.assigned()
-            if not self._held_back:
-                self._source.resume([partition])
-            patients = len(self.engine.table.in_partition(partition))
-            _log.info("partition ready", partition=partition, patients=patients)
+            if ready:
+                self._begin(partition)
+            elif ready is None:  # each question may take its time: no more of them now
+                return
+
+    def _begin(self, partition: int) -> None:
+        """Let the frames of a restored partition flow."""
+        del self._assignments[partition]
+        self._ready.add(partition)
+        self._plans.assigned()
+        if not self._held_back:
+            self._source.resume([partition])
+        patients = len(self.engine.table.in_partition(partition))
+        _log.info("partition ready", partition=partition, patients=patients)
 
     def _analyse(self, polled: Polled) -> Output:
-        if not polled.records:
+        # What came with the news that its partition is no longer ours, or not yet, is not.
+        records = [record for record in polled.records if record.partition in self._ready]
+        if not records:
             return Output()
-        output = self.engine.feed(polled.records)
-        reached = {record.partition: record.offset + 1 for record in polled.records}
+        output = self.engine.feed(records)
+        reached = {record.partition: record.offset + 1 for record in records}
         for partition, offset in reached.items():
             self._checkpoint.advanced(partition, offset)
         return output
@@ -207,20 +260,23 @@ class Worker:
 
     def _keep_time(self) -> None:
         if self._is_due("plans", PLANS_S):
-            self._plans.read()
+            with self._bearing("reading plans"):
+                self._plans.read()
             for record in self._plans.copies(self.engine, self._ready):
                 self._emit(record)
         if self._is_due("tick", TICK_S):
             for partition in sorted(self._ready):
                 self._emit(tick_record(partition))
         if self._is_due("heartbeat", self._settings.heartbeat_interval):
-            for partition in sorted(self._ready):
-                self._emit(self._heartbeat(partition))
             self._alive()
+            ends: dict[int, int] = {}
+            with self._bearing("asking how far the log is"):
+                ends = self._source.ends(sorted(self._ready))
+            for partition, end in sorted(ends.items()):
+                self._emit(self._heartbeat(partition, end))
 
-    def _heartbeat(self, partition: int) -> Outgoing:
+    def _heartbeat(self, partition: int, end: int) -> Outgoing:
         position = self._checkpoint.position(partition)
-        _, end = self._source.bounds(partition)
         rows = self.engine.table.in_partition(partition).tolist()
         return heartbeat(
             partition,
@@ -250,6 +306,9 @@ class Worker:
         except Fenced as fenced:
             _log.info("checkpoint forgotten", why=str(fenced))
             return
+        except LogUnavailable:
+            self._checkpoint.unsure(part)
+            raise
         # Step 9: it is durable; older revisions of alerts need not be kept.
         self._at(9)
         self._saved(part, now_s)
@@ -262,7 +321,8 @@ class Worker:
 
     def _is_due(self, what: str, interval_s: float) -> bool:
         now_s = self._now_s()
-        if now_s < self._due[what]:
+        # Further ahead than an interval: the clock was set back.
+        if self._due[what] - interval_s <= now_s < self._due[what]:
             return False
         self._due[what] = now_s + interval_s
         return True

@@ -24,6 +24,7 @@ from telesurv.engine import Engine
 from telesurv.layouts import LAYOUTS, digest, restored
 from telesurv.table import LINK, Key, PatientTable
 from telesurv_kernels import ring
+from telesurv_streams.frame import MISSING
 from telesurv_streams.order import Held
 
 MAGIC = b"TSRV"
@@ -127,6 +128,15 @@ def restore(engine: Engine, data: bytes, partition: int) -> tuple[int, bool]:
     """
     body = _read(data)
     row = engine.patient(Key(body.mode, body.route, body.patient, partition), body.held)
+    try:
+        _fill(engine, row, body)
+    except (LookupError, TypeError, ValueError, msgspec.DecodeError) as error:
+        engine.forget(row)
+        raise Damaged(f"{type(error).__name__}: {error}") from error
+    return row, all(line.samples is not None for line in body.lines)
+
+
+def _fill(engine: Engine, row: int, body: Body) -> None:
     table, alerts = engine.table, engine.alerts[row]
     table.set_plan(row, body.plan)
     table.patients["silence"][row] = restored("silence", *body.silence)
@@ -146,7 +156,6 @@ def restore(engine: Engine, data: bytes, partition: int) -> tuple[int, bool]:
     alerts.several = _moved(body.several, dict(enumerate(lines)))
     if alerts.waits:
         engine.waiting.add(row)
-    return row, all(line.samples is not None for line in body.lines)
 
 
 def _moved(several: Several, to: dict[int, int]) -> Several:
@@ -292,6 +301,8 @@ def _put_line(engine: Engine, row: int, saved: Line) -> int:
         pool, at = table.rings[int(link["ring_size"])], int(link["ring"])
         kept = _kept(link)
         pool["mask"][at, kept] = np.frombuffer(saved.mask, np.uint8)
+        # What the log no longer holds stays missing: no strip may show it as a flat line.
+        pool["samples"][at, kept] = MISSING
         if saved.samples:
             pool["samples"][at, kept] = np.frombuffer(saved.samples, np.int16)
     if saved.beats:
