@@ -2,7 +2,8 @@
 
 Time is virtual and the log is in the process. Messages are doubled and swapped on their way;
 workers crash between any two steps, or inside the log's own; they stall and wake up after
-their partitions have moved; rebalances come when they like. At the end everybody works in
+their partitions have moved; rebalances come when they like; the log does not answer for a
+moment, or is compacted. At the end everybody works in
 peace until the log is read, and the checkers look at what is left.
 """
 
@@ -16,7 +17,15 @@ from simulation.sim_patients import BEGIN_NS, SimPatient
 from telesurv.alerts.model import Plan
 from telesurv.service import Worker
 from telesurv.settings import Settings
-from telesurv_streams.log import FRAMES, PATIENTS, Outgoing, Record
+from telesurv_streams.log import (
+    ALERTS,
+    FRAMES,
+    PATIENTS,
+    STATE,
+    LogUnavailable,
+    Outgoing,
+    Record,
+)
 from telesurv_streams.memory import MemoryLog
 from telesurv_streams.topics import topics
 
@@ -38,6 +47,8 @@ class Faults:
     expire: float = 0.0
     double: float = 0.0
     swap: float = 0.0
+    away: float = 0.0
+    compact: float = 0.0
 
 
 class Actor:
@@ -47,6 +58,7 @@ class Actor:
         self.world, self.name = world, name
         self.stalled_until_s = 0.0
         self.crash_at: int | str | None = None
+        self.away_at = ""
         self._countdown = 0
         self.worker: Worker | None = None
         settings = dataclasses.replace(
@@ -58,21 +70,25 @@ class Actor:
         self.meet(step)
 
     def meet(self, place: int | str) -> None:
-        """Crash here if that was planned."""
+        """Crash here, or find the log away, if that was planned."""
+        if self.away_at == place:
+            raise LogUnavailable(f"{self.name} at {place}")
         if self.crash_at == place:
             self._countdown -= 1
             if self._countdown < 0:
                 raise Crash(f"{self.name} at {place}")
 
-    def turn(self, crash_at: int | str | None) -> None:
+    def turn(self, crash_at: int | str | None, away_at: str = "") -> None:
         """Take a turn; an accident ends the worker."""
         assert self.worker is not None
+        self.away_at = away_at
         self.crash_at, self._countdown = crash_at, self.world.rng.randrange(3)
         self.world.log.fault = self.meet
         try:
             self.worker.turn()
         finally:
             self.world.log.fault = lambda step: None
+            self.away_at = ""
 
     def die(self) -> None:
         """Vanish without a word; what was in flight arrives in part."""
@@ -89,11 +105,21 @@ PLACES: tuple[int | str, ...] = (
 """Where a worker may crash: before each step, and within what the log does for it."""
 
 
+AWAY: tuple[str, ...] = ("poll", "send", "deliver", "commit", "commit.open", "commit.done")
+"""Where the log may not answer. What it does not take from a sink ends the worker."""
+
+
 class World:
     """Patients, log, workers, and the clock."""
 
     def __init__(
-        self, seed: int, patients: list[SimPatient], length_s: int, faults: Faults
+        self,
+        seed: int,
+        patients: list[SimPatient],
+        length_s: int,
+        faults: Faults,
+        partitions: int = PARTITIONS,
+        workers: int = 3,
     ) -> None:
         self.seed, self.rng, self.faults = seed, random.Random(seed), faults
         self.patients, self.length_s = patients, length_s
@@ -101,7 +127,8 @@ class World:
         self.log = MemoryLog(
             lambda: round(self.now_s * 1e9), session_s=4.0, rebalance_s=4.0, in_flight=True
         )
-        self.log.create(topics(PARTITIONS))
+        self.log.create(topics(partitions))
+        self._workers_max = workers
         self.settings = dataclasses.replace(
             Settings(), poll_timeout=0.0, checkpoint_interval=4.0, slice_interval=1.0
         )
@@ -185,8 +212,10 @@ class World:
             self._append(record)
 
     def _turns(self, faults: Faults) -> None:
-        if self.rng.random() < faults.join and len(self.actors) < 3:
+        if self.rng.random() < faults.join and len(self.actors) < self._workers_max:
             self.join()
+        if faults.compact and self.rng.random() < faults.compact:
+            self.log.compact(self.rng.choice((STATE, ALERTS)))
         for actor in list(self.actors):
             for _ in range(2):
                 if actor not in self.actors or self.now_s < actor.stalled_until_s:
@@ -202,9 +231,12 @@ class World:
         if self.rng.random() < faults.expire and actor.worker is not None:
             self.log.expire(actor.worker._source)
         crash_at = self.rng.choice(PLACES) if self.rng.random() < faults.crash else None
+        away_at = ""
+        if faults.away and self.rng.random() < faults.away:
+            away_at = self.rng.choice(AWAY)
         try:
-            actor.turn(crash_at)
-        except Crash:
+            actor.turn(crash_at, away_at)
+        except (Crash, LogUnavailable):
             actor.die()
             self.actors.remove(actor)
 
