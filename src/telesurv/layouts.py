@@ -28,6 +28,9 @@ LAYOUTS: dict[str, np.dtype[Any]] = {
 """Every section of a snapshot that is a struct, and its layout now."""
 
 
+COUNTING = ("quality", "beats")
+"""Kernels that count all samples of their timeline: their findings name samples."""
+
 RELEASED = "released_layouts.json"
 
 
@@ -85,6 +88,6 @@ def restored(name: str, known: str, data: bytes, count: int = 0) -> NDArray[Any]
             if field in (before.names or ()) and before[field] == now[field]:
                 state[field] = old[field]
         return state
-    if "count" in (now.names or ()):
+    if name in COUNTING:
         state["count"] = count
     return state
