@@ -59,7 +59,7 @@ def read_plan(text: bytes) -> Plan:
 def _seconds(plan: Plan, name: str) -> float:
     try:
         return duration_s(getattr(plan, name))
-    except ValueError as error:
+    except (ValueError, OverflowError) as error:
         raise BadPlan(f"plan: {name}: {error}") from error
 
 
