@@ -105,6 +105,16 @@ def find_beats(
     rate_hz : 100 to 1000
     scale_mv : mV a code
     """
+    found = beat_findings(samples, rate_hz, scale_mv)
+    unsure = (found["flags"] & codes.UNSURE) != 0
+    return found["sample"].astype(np.int64), unsure
+
+
+def beat_findings(samples: NDArray[np.int16], rate_hz: float, scale_mv: float) -> NDArray[Any]:
+    """Return the findings BEAT of `beats`, with the sample at which each was decided.
+
+    Parameters are those of `find_beats`.
+    """
     after = np.full(round(AFTER_S * rate_hz), MISSING, np.int16)
     given = np.concatenate([samples, after])
     mask = np.zeros(len(given), np.uint8)
@@ -124,9 +134,7 @@ def find_beats(
         count = beats.advance(beats_state, beats_params, segment, given, mask, found)
         parts.append(found[:count][found["kind"][:count] == codes.BEAT])
     all_found = np.concatenate(parts)
-    all_found = all_found[all_found["sample"] < len(samples)]
-    unsure = (all_found["flags"] & codes.UNSURE) != 0
-    return all_found["sample"].astype(np.int64), unsure
+    return all_found[all_found["sample"] < len(samples)]
 
 
 def read_lead(record: Path, lead: int | None) -> Lead:

@@ -19,6 +19,7 @@ COMMANDS = {
     "simulate": "Make realistic patients with scripted events, to Parquet or to Kafka.",
     "replay": "Play recordings through the engine, or into Kafka.",
     "annotate": "Find the beats of WFDB records, as standard annotation files.",
+    "evaluate": "Score beats and alarms against what experts say of WFDB records.",
     "serve": "Run a worker: frames in from Kafka, alerts out.",
     "console": "Show alerts and trends in the browser.",
     "topics": "Create the topics, or list them.",

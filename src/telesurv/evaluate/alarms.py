@@ -1,0 +1,201 @@
+"""Alarms of monitors, true and false, against the engine's alerts, as in the 2015 challenge.
+
+Each record holds an ICU alarm at 5:00 and the signals around it (Clifford et al., The
+PhysioNet/Computing in Cardiology Challenge 2015). Everything up to 5:00 goes through the whole
+engine, as frames of one second; nothing after it. The alarm is confirmed by an alert that
+lists its condition, detected by 5:00 and present at some time of the last 16 s.
+"""
+
+import csv
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from itertools import pairwise
+from pathlib import Path
+
+import msgspec
+import numpy as np
+
+from telesurv.alerts.conditions import CONDITIONS
+from telesurv.alerts.episode import moment
+from telesurv.alerts.model import Alert
+from telesurv.annotate import Unsuited
+from telesurv.engine import Engine
+from telesurv.evaluate.about import About, about
+from telesurv.evaluate.alarm_score import Interval, TypeFigures, figures, score, whole_set_score
+from telesurv.importers._source import Source
+from telesurv.replay import Reader
+from telesurv_kernels.registry import KERNELS
+from telesurv_streams.frame import sample_time_ns
+from telesurv_streams.log import FRAMES, Outgoing, Record
+from telesurv_streams.recordings import Message
+from telesurv_streams.wire import FRAME_HEADER, Row, encode
+
+ALARM_S = 300
+"""When the alarm was raised."""
+
+BEFORE_S = 16
+"""How long before it the condition may have been over."""
+
+TABLE_FILE = "ALARMS.csv"
+
+CONFIRMED_BY = {
+    "Asystole": ("asystole",),
+    "Bradycardia": ("extreme-bradycardia",),
+    "Tachycardia": ("extreme-tachycardia",),
+    "Ventricular_Tachycardia": ("ventricular-tachycardia", "ventricular-fibrillation"),
+    "Ventricular_Flutter_Fib": ("ventricular-fibrillation",),
+}
+"""The challenge's types, and the conditions that confirm an alarm; the first is its own."""
+
+NS = 1_000_000_000
+PATIENT = "alarm"
+
+Progress = Callable[[float, float, str], None]
+
+
+class Alarm(msgspec.Struct, frozen=True, kw_only=True):
+    """One alarm of a monitor, and whether the engine confirms it; None: not judged yet."""
+
+    record: str
+    type: str
+    true: bool
+    confirmed: bool | None = None
+
+
+class AlarmsReport(msgspec.Struct, frozen=True, kw_only=True, tag="alarms", tag_field="kind"):
+    """What `evaluate` found."""
+
+    about: About
+    folder: str
+    alarm_s: float
+    before_s: float
+    types: tuple[TypeFigures, ...]
+    not_judged: dict[str, int]  # alarms of types that the engine does not find yet
+    score: Interval | None  # over the types that are judged, as they are in the folder
+    whole_set_score: Interval | None  # weighted to the challenge's 750 records
+    alarms: tuple[Alarm, ...]
+
+
+def evaluate(folder: Path, progress: Progress = lambda done, total, text: None) -> AlarmsReport:
+    """Judge the alarms of a folder: `ALARMS.csv` (record, type, true) beside WFDB records.
+
+    Raises
+    ------
+    Unsuited
+        for a table that is missing or not as expected
+    telesurv.importers.Unreadable
+        for a record that is missing or damaged
+    """
+    listed = read_alarms(folder)
+    judged_types = {kind for kind, by in CONFIRMED_BY.items() if by[0] in CONDITIONS}
+    alarms = []
+    for number, alarm in enumerate(listed):
+        progress(number, len(listed), alarm.record)
+        if alarm.type in judged_types:
+            alerts, start_ns = alerts_of(folder / alarm.record)
+            found = confirms(alerts, CONFIRMED_BY[alarm.type], start_ns + ALARM_S * NS)
+            alarm = msgspec.structs.replace(alarm, confirmed=found)
+        alarms.append(alarm)
+    types = []
+    for kind in [kind for kind in CONFIRMED_BY if kind in judged_types]:
+        of_type = [(one.true, bool(one.confirmed)) for one in alarms if one.type == kind]
+        if of_type:
+            types.append(figures(kind, CONFIRMED_BY[kind][0], of_type))
+    not_judged: dict[str, int] = {}
+    for alarm in alarms:
+        if alarm.confirmed is None:
+            not_judged[alarm.type] = not_judged.get(alarm.type, 0) + 1
+    return AlarmsReport(
+        about=about(KERNELS),
+        folder=folder.resolve().name,
+        alarm_s=ALARM_S,
+        before_s=BEFORE_S,
+        types=tuple(types),
+        not_judged=not_judged,
+        score=score(types),
+        whole_set_score=whole_set_score(types),
+        alarms=tuple(alarms),
+    )
+
+
+def read_alarms(folder: Path) -> list[Alarm]:
+    """Read `ALARMS.csv`; raises `Unsuited`."""
+    file = folder / TABLE_FILE
+    if not file.is_file():
+        raise Unsuited(f"{file}: missing, expected a table of record,type,true (1 or 0)")
+    alarms = []
+    with file.open(newline="") as lines:
+        for number, line in enumerate(csv.DictReader(lines), 2):
+            kind, true = line.get("type"), line.get("true")
+            if not line.get("record") or kind not in CONFIRMED_BY or true not in ("0", "1"):
+                raise Unsuited(
+                    f"{file}, line {number}: saw {','.join(map(str, line.values()))}, expected "
+                    f"record,type,true: type one of {', '.join(CONFIRMED_BY)}; true 1 or 0"
+                )
+            alarms.append(Alarm(record=line["record"], type=kind, true=true == "1"))
+    if not alarms:
+        raise Unsuited(f"{file}: no alarms")
+    return alarms
+
+
+def alerts_of(record: Path) -> tuple[list[Alert], int]:
+    """Return the alerts that the engine has raised by 5:00 of a record, and its start in ns."""
+    from telesurv.importers.from_wfdb import WfdbRecord
+
+    source = WfdbRecord(record, None)
+    engine, last = Engine(), dict[str, Alert]()
+    sent = Reader("replay").records(_messages(source))
+    records = [
+        Record(FRAMES, 0, offset, arrival_ns, one.key, one.value, one.headers)
+        for offset, (arrival_ns, one) in enumerate(sent)
+    ]
+    output = engine.feed(records)
+    assert not output.bad, f"{record}: the engine refused {output.bad[0]}"
+    for _, alert in output.alerts:
+        last[alert.id] = alert
+    return list(last.values()), source.start_ns
+
+
+def confirms(alerts: list[Alert], conditions: tuple[str, ...], alarm_ns: int) -> bool:
+    """Whether an alert lists one of the conditions, detected and present as the rule wants it."""
+    alarm, begin = moment(alarm_ns), moment(alarm_ns) - timedelta(seconds=BEFORE_S)
+    return any(
+        entry.condition in conditions
+        and entry.detected <= alarm
+        and (entry.resolved is None or entry.resolved >= begin)
+        for alert in alerts
+        for entry in alert.conditions
+    )
+
+
+def _rows(source: Source) -> Iterator[tuple[int, Row]]:
+    """Yield frames of one second, with the second's number, of what lies before the alarm."""
+    for chunk in source.chunks(PATIENT):
+        columns = chunk.rows.to_pydict()
+        starts_ns = chunk.rows.column("start").cast("int64").to_pylist()
+        for at, start_ns in enumerate(starts_ns):
+            samples = np.array(columns["samples"][at], np.int16)
+            rate_hz = columns["rate"][at]
+            times = sample_time_ns(
+                np.array([start_ns]), np.arange(len(samples)), np.array([rate_hz])
+            )
+            seconds = (times - source.start_ns) // NS
+            edges = [0, *(np.flatnonzero(np.diff(seconds)) + 1).tolist(), len(samples)]
+            for first, last in pairwise(edges):
+                if seconds[first] < ALARM_S:
+                    name = (PATIENT, columns["device"][at], columns["channel"][at])
+                    scale = (columns["scale"][at], columns["offset"][at])
+                    begin_ns = int(times[first])
+                    row = Row(*name, begin_ns, rate_hz, *scale, samples[first:last])
+                    yield int(seconds[first]), row
+
+
+def _messages(source: Source) -> Iterator[Message]:
+    """Yield one message a second, which arrives when the second is over."""
+    rows: dict[int, list[Row]] = defaultdict(list)
+    for second, row in _rows(source):
+        rows[second].append(row)
+    for second in sorted(rows):
+        outgoing = Outgoing(FRAMES, PATIENT.encode(), encode(rows[second]), (FRAME_HEADER,))
+        yield Message(outgoing, None, source.start_ns + (second + 1) * NS, "frame", "", None)
