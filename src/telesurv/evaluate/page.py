@@ -32,6 +32,21 @@ did on MIT-BIH Arrhythmia and on its noise stress records, and the constant band
 is below what true asystoles of the 2015 challenge still move. There these are figures of \
 records that were known. Figures of other programs are not in here."""
 
+DATABASES = """\
+## Databases
+
+Reports named `mitdb`, `noise` and `challenge-2015` are of parts of these, from PhysioNet; \
+`noise` is made of 118 and 119 by the published recipe, the SNR in dB ends the name.
+
+- Moody GB, Mark RG. The impact of the MIT-BIH Arrhythmia Database. IEEE Eng in Med and Biol \
+20(3):45-50 (2001).
+- Moody GB, Muldrow WE, Mark RG. A noise stress test for arrhythmia detectors. Computers in \
+Cardiology 11:381-384 (1984).
+- Clifford GD, et al. The PhysioNet/Computing in Cardiology Challenge 2015: reducing false \
+arrhythmia alarms in the ICU. Computing in Cardiology 42:273-276 (2015).
+- Goldberger AL, et al. PhysioBank, PhysioToolkit, and PhysioNet: components of a new research \
+resource for complex physiologic signals. Circulation 101(23):e215-e220 (2000)."""
+
 
 def load(file: Path) -> Report:
     """Read a report; raises `ValueError` (msgspec) where it is none."""
@@ -114,7 +129,7 @@ def markdown(reports: Sequence[Report]) -> str:
             "\n".join(notes(report)),
             f"<sub>{report.about.sentence()}</sub>",
         ]
-    return "\n\n".join(parts) + "\n"
+    return "\n\n".join([*parts, DATABASES]) + "\n"
 
 
 def _record_row(one: RecordBeats, several: bool) -> tuple[str, ...]:
