@@ -60,9 +60,9 @@ def test_scales_are_labelled_and_hold_all_values():
 
 def test_times_are_of_the_zone_and_the_last_value_is_told():
     root = drawn(fed(minute(71.6, 60, NOW.replace(second=0))))
-    assert any("71.6 /min (14 Mar 2026 10:26)" in text for text in texts(root))
+    assert any("71.6/min (14 Mar 2026 10:26)" in text for text in texts(root))
     french = drawn(fed(minute(71.6, 60, NOW.replace(second=0))), language="fr")
-    assert any("71,6 /min (14 mars 2026 10:26)" in text for text in texts(french))
+    assert any("71,6/min (14 mars 2026 10:26)" in text for text in texts(french))
 
 
 def test_onset_and_limit_are_drawn_where_they_lie_inside():
@@ -92,3 +92,16 @@ def test_extreme_values_are_drawn():
         svg = ElementTree.tostring(drawn(fed(minute(value, value))), "unicode")
         assert "nan" not in svg
         assert len(svg) < 20_000
+
+
+def test_no_text_leaves_a_narrow_drawing_and_its_heading_has_room():
+    root = drawn(fed(minute(71.6, 60, NOW.replace(second=0))), width_mm=NARROW_MM)
+    assert any("71.6/min (10:26)" in text for text in texts(root))
+    centred = [each for each in root.iter() if each.get("text-anchor") == "middle"]
+    times = [each for each in centred if each.text and ":" in each.text]
+    assert times
+    assert all(float(each.get("x")) + 4.3 <= NARROW_MM for each in times)
+
+
+def test_a_single_minute_can_be_seen():
+    assert len(of_class(drawn(fed(minute(70, 60))), "newest")) == 1

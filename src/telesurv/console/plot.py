@@ -11,6 +11,7 @@ from telesurv.console.paper import GREY, ONSET, haloed, label, line, mm, rect
 _VALUE_STEPS = (0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100, 200, 500)
 _TIME_STEPS_S = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10800, 14400, 21600)
 _GRID = "#dfe3ea"
+_CHARACTER_MM = 1.75  # width of a digit of the labels
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +86,9 @@ def time_grid(axes: Axes, zone: tzinfo, labels_max: int = 8) -> str:
         local = datetime.fromtimestamp(float(at), UTC).astimezone(zone)
         written = f"{local:%H:%M:%S}" if step < 60 else f"{local:%H:%M}"
         parts.append(line(x, axes.y, x, axes.y + axes.height, _GRID, ' stroke-width="0.15"'))
-        parts.append(label(x, axes.y + axes.height + 3.6, written, anchor="middle"))
+        # The last one may not leave the drawing, whose margin is narrower than half a text.
+        x_max = axes.x + axes.width + 2.5 - _CHARACTER_MM * len(written) / 2
+        parts.append(label(min(x, x_max), axes.y + axes.height + 3.6, written, anchor="middle"))
     return "".join(parts)
 
 

@@ -147,7 +147,9 @@ WORDS: dict[str, tuple[str, str]] = {
     "heartbeat": ("last sign of life", "dernier signe de vie"),
     "partition": ("partition", "partition"),
     "partitions": ("partitions", "partitions"),
+    "lag_one": ("record waiting", "message en attente"),
     "lag": ("records waiting", "messages en attente"),
+    "malformed_one": ("unreadable record", "message illisible"),
     "malformed": ("unreadable records", "messages illisibles"),
     # an alert
     "patient": ("Patient", "Patient"),

@@ -6,7 +6,7 @@ import numpy as np
 
 from telesurv.alerts.model import Language
 from telesurv.console import plot
-from telesurv.console.paper import GREY, document, haloed, label, runs, trace, watermark
+from telesurv.console.paper import GREY, document, haloed, label, mm, runs, trace, watermark
 from telesurv.console.series import MINUTES, Series
 from telesurv.console.text import date, number, unit_name, word
 
@@ -49,10 +49,13 @@ def draw(
     mean, low_of = series.mean.astype(np.float64), series.low.astype(np.float64)
     low, high = plot.span(np.concatenate((mean, low_of)), *_SCALES[numeric])
     axes = plot.Axes(10, 7, width_mm - 13, HEIGHT_MM - 13, start * 60.0, newest * 60.0, low, high)
-    last = f"{number(float(mean[-1]), language, 3)} {unit}".strip()
+    last = number(float(mean[-1]), language, 3)
+    last += unit if unit.startswith("/") else f" {unit}".rstrip()
     when = date(datetime.fromtimestamp(newest * 60, UTC), language, zone).rpartition(":")[0]
+    # Where a name and a whole date would meet, the time of day has to do.
+    short = when.rpartition(" ")[2] if width_mm < WIDTH_MM else when
     body = [
-        _heading(name, unit, f"{last} ({when})", width_mm),
+        _heading(name, unit, f"{last} ({short})", width_mm),
         plot.value_grid(axes),
         plot.time_grid(axes, zone, labels_max=int(width_mm / 17)),
         plot.limit_line(axes, limit, word("limit", language)),
@@ -62,7 +65,8 @@ def draw(
     ]
     if mode != "live":
         mark = word(f"mark_{mode}", language)
-        body.append(watermark(axes.x + axes.width / 2, axes.y + axes.height / 2 + 3, mark, 7))
+        size = min(7.0, (axes.width / len(mark) - 2.0) / 0.8)  # 2 mm between letters
+        body.append(watermark(axes.x + axes.width / 2, axes.y + axes.height / 2 + 3, mark, size))
     title = f"{name}: {last} ({when}); {word('mean_and_low', language)}"
     return document(width_mm, HEIGHT_MM, title, body)
 
@@ -87,4 +91,6 @@ def _lines(series: Series, axes: plot.Axes, colour: str) -> str:
         back = [f"{x[i]:.2f} {down_low[i]:.2f}" for i in reversed(range(a, b))]
         band += f'<path class="band" d="M{"L".join(there + back)}Z" fill="{colour}"/>'
     drawn = trace(x, down_mean, known, f' stroke="{colour}" stroke-width="45" class="mean"')
-    return f'<g fill-opacity="0.18">{band}</g>{drawn}'
+    at = f'cx="{mm(x[-1])}" cy="{mm(down_mean[-1])}"'
+    newest = f'<circle class="newest" {at} r="0.8" fill="{colour}"/>'
+    return f'<g fill-opacity="0.18">{band}</g>{drawn}{newest}'
