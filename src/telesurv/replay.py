@@ -20,7 +20,7 @@ from telesurv.intake import ARRIVAL_NS_MAX
 from telesurv.publish import wall
 from telesurv_kernels.silence import GRID_NS
 from telesurv_streams import log as names
-from telesurv_streams.log import FRAMES, Log, Outgoing, Record
+from telesurv_streams.log import FRAMES, Log, Misconfigured, Outgoing, Record
 from telesurv_streams.recordings import Message, messages
 
 BATCH = 2000
@@ -166,6 +166,10 @@ def replay(
         played = Played()
     else:
         played = _through(sent, alerts_file, all_revisions)
+    if absent := sorted(set(patient) - {key.decode() for key in reader.times}):
+        raise Misconfigured(
+            f"no frame of patient {', '.join(absent)} in {', '.join(map(str, paths))}"
+        )
     played.patients = len(reader.times)
     played.frames, played.signal_s = reader.frames, reader.signal_s
     return played

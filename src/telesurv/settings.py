@@ -18,6 +18,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, get_type_hints
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from telesurv.quantities import (
     DURATION_EXPECTED,
@@ -122,12 +123,26 @@ def _path(text: str) -> Path | None:
     return Path(text).expanduser() if text else None
 
 
+def _zone(text: str) -> str:
+    try:
+        if text:
+            ZoneInfo(text)
+    except (ZoneInfoNotFoundError, OSError):
+        raise ValueError(text) from None
+    return text
+
+
 TEXT = Form("text", "a text", str)
 SECRET = Form("secret", "a text", Secret, repr)
 PATH = Form("path", "a path", _path, lambda path: str(path or ""))
 NAME = _matching(r"[A-Za-z0-9._-]{0,100}", "up to 100 letters, digits, dots, dashes, underscores")
 ADDRESSES = _matching(
     r"|[^\s,:/]+:[0-9]{1,5}(,[^\s,:/]+:[0-9]{1,5})*", "host:port, or several with commas between"
+)
+ZONE = Form(
+    "text",
+    "a name such as Europe/Paris that this machine's time zone database (or tzdata's) has",
+    _zone,
 )
 HOST = _matching(r"[^\s/]+", "an address or a host name to listen on")
 
@@ -191,7 +206,7 @@ class Settings:
         str, TEXT, "Further names that it answers to, with commas between."
     ] = ""
     timezone: Annotated[
-        str, TEXT, "Of the times it shows, such as Europe/Paris; none: this machine's."
+        str, ZONE, "Of the times it shows, such as Europe/Paris; none: this machine's."
     ] = ""
     language: Annotated[
         str, _choice("en", "fr"), "Language in which `demo` opens it; its reader may choose."

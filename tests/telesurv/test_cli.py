@@ -218,3 +218,9 @@ def test_instants_are_utc_unless_they_say_otherwise() -> None:
 
 def test_a_table_is_as_wide_as_its_cells() -> None:
     assert table([("a", "bb"), ("ccc", "d")], ("x", "y")) == "x    y\na    bb\nccc  d"
+
+
+def test_a_mistyped_command_is_told_the_nearest(capsys: pytest.CaptureFixture[str]) -> None:
+    code, _, err = outcome(capsys, "simulte")
+    assert code == 2
+    assert "No such command 'simulte'. Did you mean 'simulate'?" in err

@@ -37,7 +37,7 @@ def test_topics_are_created_once_and_listed(
     log: MemoryLog, capsys: pytest.CaptureFixture[str]
 ) -> None:
     code, out, _ = outcome(capsys, "topics", "list", "--json")
-    assert {row["partitions"] for row in json.loads(out).values()} == {"missing"}
+    assert {row["partitions"] for row in json.loads(out).values()} == {None}
     words = ("topics", "create", "--frame-partitions", "4", "--json")
     code, out, _ = outcome(capsys, *words)
     assert code == 0
@@ -47,6 +47,8 @@ def test_topics_are_created_once_and_listed(
     code, out, _ = outcome(capsys, "topics", "list", "--frame-partitions", "4")
     assert code == 0
     assert out.splitlines()[1].split() == [names.FRAMES, "4", "4"]
+    code, out, _ = outcome(capsys, "topics", "list", "--frame-partitions", "5", "--json")
+    assert json.loads(out)[names.FRAMES] == {"partitions": 4, "expected": 5}
     code, _, err = outcome(capsys, "topics", "create", "--frame-partitions", "5")
     assert code == 2
     assert "has 4 partitions, expected 5" in err

@@ -109,3 +109,29 @@ def test_an_imported_file_replays_and_one_that_cannot_be_read_is_said(
     code, _, err = outcome(capsys, "import", str(tmp_path / "none"), "--out", str(out))
     assert code == 2
     assert "none" in err
+
+
+def test_a_patient_that_is_not_there_is_said(
+    recording: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code, _, err = outcome(capsys, "replay", str(recording), "--patient", "sim-09")
+    assert code == 2
+    assert err == f"telesurv: no frame of patient sim-09 in {recording}\n"
+
+
+def test_alerts_for_a_folder_that_is_not_there_are_one_line(
+    recording: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "none" / "alerts.jsonl"
+    code, _, err = outcome(capsys, "replay", str(recording), "--alerts", str(file))
+    assert (code, err) == (1, f"telesurv: {file}: No such file or directory\n")
+
+
+def test_a_simulation_never_goes_into_a_recording_that_is_there(
+    recording: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = sorted(recording.iterdir())
+    code, _, err = outcome(capsys, "simulate", "--out", str(recording), "--duration", "10s")
+    assert code == 2
+    assert "holds a recording already" in err
+    assert sorted(recording.iterdir()) == before

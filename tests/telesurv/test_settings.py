@@ -128,3 +128,10 @@ def test_no_setting_speaks_of_silence() -> None:
     for row in SETTINGS.values():
         words = row.name + " " + row.help.lower()
         assert not any(w in words for w in ("silence", "transmission", "disable", "tick"))
+
+
+def test_a_zone_that_nobody_knows_is_refused_before_the_console_starts() -> None:
+    assert load({"timezone": "Europe/Paris"}, environ={}).settings.timezone == "Europe/Paris"
+    for text in ("Mars/Crater", "../etc/passwd"):
+        with pytest.raises(Misconfigured, match=r"setting timezone .*expected a name such as"):
+            load({"timezone": text}, environ={})

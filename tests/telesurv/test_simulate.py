@@ -187,7 +187,11 @@ def test_an_event_reads_back_as_it_is_written(kind: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "asystole", "asystole@", "asystole@5", "sneeze@5s", "asystole@5s+3", "a b@5s"]
+    "text",
+    [
+        *("", "asystole", "asystole@", "asystole@5", "sneeze@5s", "asystole@5s+3", "a b@5s"),
+        "asystole=3@5s",
+    ],
 )
 def test_what_is_no_event_is_said(text: str) -> None:
     with pytest.raises(ValueError, match=r"saw .*expected"):

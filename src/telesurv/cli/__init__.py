@@ -5,6 +5,7 @@ what is raised into an exit code and one line: 2 for `Misconfigured` and wrong o
 Ctrl-C, 1 for the rest (with `--traceback`, or log level debug, the whole trace).
 """
 
+import difflib
 import importlib
 from collections.abc import Sequence
 
@@ -58,6 +59,15 @@ class Commands(click.Group):
             if not any(option.name == "traceback" for option in leaf.params):
                 leaf.params.append(_traceback_option())
         return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Find the command; for a name that is none, say the nearest."""
+        near = difflib.get_close_matches(args[0], COMMANDS, 1)
+        if args[0] not in COMMANDS and near:
+            ctx.fail(f"No such command {args[0]!r}. Did you mean {near[0]!r}?")
+        return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the list from the table: the commands themselves stay unloaded."""

@@ -51,6 +51,11 @@ def run(group: click.Group, arguments: Sequence[str] | None) -> int:
         # Who read our output has gone; leave without Python's complaint about the flush.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return FAILED
+    except OSError as error:
+        if error.filename is None or meta.get("telesurv.traceback"):
+            return _fail(error, traced=bool(meta.get("telesurv.traceback")))
+        click.echo(f"telesurv: {error.filename}: {error.strerror}", err=True)
+        return FAILED
     except Exception as error:
         return _fail(error, traced=bool(meta.get("telesurv.traceback")))
 
@@ -127,6 +132,9 @@ def start_logging(level: str, form: str) -> None:
 
     number = logging.getLevelNamesMapping()[level.upper()]
     logging.basicConfig(level=max(number, logging.WARNING), stream=sys.stderr)
+    if level != "debug":
+        # The client tells each attempt to reach a broker; what it comes to, we say in our words.
+        logging.getLogger("kafka").setLevel(logging.CRITICAL)
     last: Any = (
         structlog.processors.JSONRenderer(ensure_ascii=False)
         if form == "json"

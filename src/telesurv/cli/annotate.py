@@ -40,8 +40,11 @@ def command(
     with progress("annotate") as advance:
         try:
             found = list(annotate_all(wfdb_record, lead, out, advance))
-        except (Unsuited, FileNotFoundError) as error:
+        except Unsuited as error:
             raise click.ClickException(str(error)) from None
+        except FileNotFoundError as error:
+            seen = f"{error.filename}: no such file" if error.filename else str(error)
+            raise click.ClickException(f"{seen}, expected a WFDB record with its header") from None
     fields = {
         one.record: {
             "lead": one.lead,

@@ -70,6 +70,8 @@ def command(
     """Make realistic patients with scripted events, to Parquet or to Kafka."""
     if (out is None) == (not settings.bootstrap):
         raise click.UsageError("say where to: --out DIR, or --bootstrap HOST:PORT")
+    if out is not None and any(out.glob("part-*.parquet")):
+        raise click.UsageError(f"{out} holds a recording already: expected a new folder")
     lines = [*events, *(_lines(script) if script else ())]
     with contextlib.ExitStack() as stack:
         if out is None:

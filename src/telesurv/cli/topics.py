@@ -45,13 +45,14 @@ def list_(settings: Settings, as_json: bool) -> None:
     from telesurv.connect import connect, topics_of
     from telesurv_streams.log import Misconfigured
 
-    rows = []
+    rows: list[tuple[str, int | None, int]] = []
     with contextlib.closing(connect(settings)) as log:
         for topic in topics_of(settings):
             try:
-                there = str(log.partitions(topic.name))
+                there: int | None = log.partitions(topic.name)
             except Misconfigured:
-                there = "missing"
-            rows.append((topic.name, there, str(topic.partitions)))
+                there = None
+            rows.append((topic.name, there, topic.partitions))
     fields = {name: {"partitions": there, "expected": wanted} for name, there, wanted in rows}
-    result(as_json, fields, table(rows, ("topic", "partitions", "expected")))
+    lines = [(name, str(there or "missing"), str(wanted)) for name, there, wanted in rows]
+    result(as_json, fields, table(lines, ("topic", "partitions", "expected")))

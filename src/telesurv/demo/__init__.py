@@ -112,8 +112,8 @@ def demo(
         running.stop()
     if failed:
         raise failed[0]
-    count = sum(len(episodes.episodes) for episodes in worker.engine.alerts.values())
-    say(f"Stopped. {count} alerts were raised by {len(worker.engine.alerts)} patients.")
+    raised = [len(patient.episodes) for patient in worker.engine.alerts.values()]
+    say(f"Stopped. Alerts: {sum(raised)}, of {sum(map(bool, raised))} of {len(senders)} patients.")
 
 
 def _prepare(settings: Settings) -> threading.Event:

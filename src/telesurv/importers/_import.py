@@ -64,12 +64,16 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
         begun = f"{self.start:%Y-%m-%dT%H:%M:%SZ}" if self.start else ""
         said = sum(self.annotations.values())
         text = (
-            f"{self.source}: patient {self.patient}, {channels}, {self.duration_s / 60:.1f} min "
+            f"{self.source}: patient {self.patient}, {channels}, {_length(self.duration_s)} "
             f"from {begun}{'' if self.dated else ' (undated)'}"
             f"{f', {said} annotations' if said else ''}"
         )
         notes = [*self.notes, *(f"{s.name!r}: {s.note}" for s in self.signals if s.note)]
         return "\n".join((text, *(f"  {note}" for note in notes)))
+
+
+def _length(seconds: float) -> str:
+    return f"{seconds / 60:.1f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"
 
 
 def import_recordings(

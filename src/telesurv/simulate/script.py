@@ -74,6 +74,8 @@ def parse_event(text: str) -> tuple[str | None, Event]:
     kind = EVENTS.get(found["kind"])
     if kind is None:
         raise ValueError(f"saw event {found['kind']!r}, expected one of {', '.join(EVENTS)}")
+    if found["value"] and not kind.value:
+        raise ValueError(f"saw {text!r}, expected no number: {found['kind']} has none")
     length = duration_s(found["duration"]) if found["duration"] else kind.duration_s
     value = float(found["value"]) if found["value"] else kind.value
     return found["patient"], Event(found["kind"], duration_s(found["at"]), length, value)
