@@ -29,6 +29,9 @@ BATCH = 2000
 TICKS_MAX = 360
 """Ticks in a gap: an hour of them. The frame after it judges what is left."""
 
+TOLD_EVERY_S = 0.1
+"""A progress bar need not be newer."""
+
 Progress = Callable[[float, float, str], None]
 """Called with how much is done, of how much (0: unknown), and what is being done."""
 
@@ -192,10 +195,12 @@ def _paced(
 def _reported(
     sent: Iterator[tuple[int, Outgoing]], reader: Reader, progress: Progress
 ) -> Iterator[tuple[int, Outgoing]]:
-    for number, item in enumerate(sent):
-        if number % 1000 == 0:
+    told_s = 0.0
+    for item in sent:
+        if time.monotonic() - told_s >= TOLD_EVERY_S:
+            told_s = time.monotonic()
             now = wall(item[0] / 1e9)
-            progress(0, 0, f"{reader.frames} frames, up to {now:%Y-%m-%d %H:%M:%S}")
+            progress(0, 0, f"frames: {reader.frames}, up to {now:%Y-%m-%d %H:%M:%S}")
         yield item
 
 
