@@ -156,7 +156,22 @@ def test_rings_that_reach_far_back_are_saved_rather_than_read_again() -> None:
     assert bench.checkpoint._committed[0] >= bench.at[5 - 1]
 
 
-def test_who_was_never_saved_is_read_again_from_their_first_record() -> None:
+def test_who_was_never_saved_holds_the_offset_at_their_first_record() -> None:
+    bench = Bench(interval_s=3.0, patients=2)
+    bench.feed(0, slice(0, 1))
+    bench.cut()
+    bench.now_s += IDLE_S
+    bench.cut()
+    begin = bench.offset
+    bench.feed(1, slice(1, 2))
+    bench.feed(2, slice(1, 2))
+    new = bench.engine.table.patients["info"][1]
+    assert new["first_offset"] == begin
+    only_old = Slice([], {})
+    assert bench.checkpoint._offsets(only_old)[0] == begin
+
+
+def test_who_was_never_saved_comes_first() -> None:
     bench = Bench(interval_s=3.0, patients=3)
     bench.feed(0, slice(0, 2))
     bench.feed(1)
@@ -211,11 +226,16 @@ def test_a_slice_of_unknown_fate_comes_again_and_no_offset_goes_back() -> None:
     assert part is not None
     bench.checkpoint.unsure(part)
     bench.feed(81)
+    bench.feed(82)
+    # Somebody else is due first: who was saved longest ago.
+    mine = [row for row, *_ in part.saved]
+    bench.engine.table.patients["info"]["saved_s"][mine] = bench.now_s
     again = bench.checkpoint.cut(bench.now_s, False)
     assert bench.saved(again) >= bench.saved(part)
     assert again is not None
     assert again.offsets[0] >= part.offsets[0]
     bench.checkpoint.done(again, bench.now_s)
+    assert bench.checkpoint._committed[0] >= part.offsets[0]
     following = bench.checkpoint.cut(bench.now_s + 1, False)
     assert bench.saved(following).isdisjoint(bench.saved(part)), "once more, not for ever"
 
@@ -270,3 +290,24 @@ def test_restored_patients_need_what_their_snapshot_needs() -> None:
     ]
     assert again.position(0) == part.offsets[0]
     assert np.all(engine.table.patients["info"]["held"][:1] == bench.offset)
+
+
+def test_rings_that_begin_before_what_may_be_committed_already_are_saved() -> None:
+    bench = Bench()
+    bench.patients = [EcgOnly("p0", 1, 200)]
+    for second in range(20):
+        bench.feed(second)
+    bench.now_s += IDLE_S  # saved with rings: nothing is needed, all is committed
+    part = bench.checkpoint.cut(bench.now_s, True)
+    assert part is not None
+    bench.checkpoint.done(part, bench.now_s)
+    bench.now_s += IDLE_S
+    idle = bench.checkpoint.cut(bench.now_s, True)
+    assert idle is not None
+    assert idle.offsets == {0: bench.offset}
+    bench.checkpoint.unsure(idle)  # it may be durable, or not
+    bench.feed(20)
+    again = bench.checkpoint.cut(bench.now_s, True)
+    assert with_ring(again) == [True]
+    assert again is not None
+    assert again.offsets[0] >= idle.offsets[0]

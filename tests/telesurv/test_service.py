@@ -292,6 +292,23 @@ def test_a_clock_that_is_not_known_makes_nobody_silent(clock: bytes | None) -> N
     assert stage.said("non-transmission") == {"well"}
 
 
+def test_what_was_shifted_before_stays_so_without_a_clock() -> None:
+    stage = Stage()
+    stage.enrol("well", expected_interval="1m", grace="0s")
+    worker = stage.worker()
+    stage.play(worker, [WELL], 0, 5)
+    stage.turns(None, 90)
+    stage.play(worker, [WELL], 95, 110)
+    worker.finish()
+    worker.close()
+    stage.append(Outgoing(STATE, CLOCK_KEY, b"no clock", (), 0))
+    again = stage.worker()
+    stage.turns(again, 20)
+    assert stage.said("non-transmission") == set()
+    stage.turns(again, 60)
+    assert stage.said("non-transmission") == {"well"}
+
+
 def test_steps_are_those_of_the_table() -> None:
     stage = Stage()
     worker = stage.worker()
