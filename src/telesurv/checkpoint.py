@@ -25,8 +25,12 @@ CLOCK_KEY = b"clock"
 IDLE_S = 60.0
 """A patient of whom nothing came for this long is saved with their rings."""
 
-OLD_EVIDENCE_NS = 60_000_000_000
-"""Rings whose first record arrived this long before the newest one are saved, not read again."""
+OLD_EVIDENCE_NS = 90_000_000_000
+"""Rings whose first record arrived this long before the newest one are saved, not read again.
+
+More than the 64 s that the ring of a numeric at 1 Hz holds: with less, whoever sends SpO2 without
+a break would be saved with all rings each time.
+"""
 
 BYTES_MAX = 1_000_000
 """A snapshot that would be larger leaves its rings out: Kafka takes no more by default."""

@@ -33,12 +33,15 @@ from telesurv.lines import Lines
 from telesurv.refill import Refill
 from telesurv.reporting import Happening, Report
 from telesurv.surroundings import AHEAD_S
-from telesurv.table import Key, PatientTable
+from telesurv.table import UNKNOWN, Key, PatientTable
 from telesurv_kernels import _dtypes as codes
 from telesurv_kernels import silence
 from telesurv_streams.log import Record
 from telesurv_streams.order import Held, Order, Rows
 from telesurv_streams.timeline import AHEAD, BEFORE_POSITION, DUPLICATE, JUMPED_BACK, OVERLAP
+
+TIMELINES_MAX = 64
+"""Channels of devices that one patient may have: a sender that makes names up must not fill us."""
 
 _IN_RECORD = 1 << 20  # places: record number times this, plus the row within it
 
@@ -176,6 +179,10 @@ class Engine:
         if not len(rows) and not ticks:
             return
         timeline = self._lines.of(batch, rows)
+        known = timeline != UNKNOWN
+        if not known.all():
+            output.bad += [_rejected(batch, row, CROWDED) for row in rows[~known].tolist()]
+            rows, timeline = rows[known], timeline[known]
         patient = self.table.timelines["link"]["patient"][timeline]
         offset = batch.offset[frames.record[rows]]
         info = self.table.patients["info"]
@@ -232,7 +239,11 @@ class Engine:
         """Return the row of a timeline, of which the record at `offset` brought a frame."""
         patient, device, channel = name
         key = Key(context.mode, context.route, patient, context.partition)
-        return self.table.timeline(self.patient(key, offset), device, channel)
+        row = self.patient(key, offset)
+        crowded = len(self.table.timelines_of[row]) >= TIMELINES_MAX
+        if crowded and (row, device, channel) not in self.table.timeline_of:
+            return UNKNOWN
+        return self.table.timeline(row, device, channel)
 
     def _rows(self, batch: Batch, rows: NDArray[np.int64], timeline: NDArray[np.int64]) -> Rows:
         frames, record = batch.frames, batch.frames.record[rows]
@@ -343,9 +354,10 @@ def _passes(context: Context, key: Key) -> bool:
     return (key.mode, key.route) == (context.mode, context.route)
 
 
-QUARANTINED = "quarantined"
+QUARANTINED, CROWDED = "quarantined", "crowded"
 
 _WHY = {
+    CROWDED: f"the patient has {TIMELINES_MAX} channels of devices already, and no more are taken",
     QUARANTINED: "the patient's frames are set aside until a release",
     BEFORE_POSITION: "the frame starts before what its timeline has reached, where a gap was: "
     "backfill is not analysed yet",

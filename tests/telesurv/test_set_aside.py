@@ -1,11 +1,16 @@
-"""Quarantine: a patient's frames are set aside by a record of the log, and taken again by one."""
+"""What is set aside: frames of a quarantined patient, and of too many channels."""
 
 from collections.abc import Sequence
 
+import numpy as np
+
 from simulation.sim_patients import BEGIN_NS, SimPatient
-from telesurv.engine import Engine
+from telesurv.engine import TIMELINES_MAX, Engine
 from telesurv.snapshot import restore, snapshot
+from telesurv_streams import wire
 from telesurv_streams.log import FRAMES, HEADER_KIND, Record
+
+SAMPLES = np.array([700], np.int16)
 
 
 def records(patients: Sequence[SimPatient], seconds: range, offset: int) -> list[Record]:
@@ -52,3 +57,18 @@ def test_frames_are_set_aside_until_the_release() -> None:
 def test_a_quarantine_of_nobody_is_a_dead_letter() -> None:
     output = Engine().feed([said(b"quarantine", b"no body", 0, 0)])
     assert [bad.row for bad in output.bad] == [-1]
+
+
+def test_a_sender_that_makes_names_up_fills_nothing() -> None:
+    rows = [
+        wire.Row("p", f"device-{number}", "weight", BEGIN_NS, 0.0, 0.1, 0.0, SAMPLES)
+        for number in range(TIMELINES_MAX + 10)
+    ]
+    value = wire.encode(rows)
+    headers = (wire.FRAME_HEADER,)
+    engine = Engine()
+    record = Record(FRAMES, 0, 0, BEGIN_NS + 10**9, b"p", value, headers)
+    output = engine.feed([record])
+    assert output.rows == TIMELINES_MAX
+    assert [bad.row for bad in output.bad] == list(range(TIMELINES_MAX, TIMELINES_MAX + 10))
+    assert all(bad.reason.startswith("crowded") for bad in output.bad)
