@@ -55,6 +55,9 @@ class Bedside:
     def ecg_positions(self) -> dict[int, int]:
         return {line: at for line, at in self.positions.items() if line < 2}
 
+    def ecg_lag_ns(self) -> int:
+        return 3 * S
+
     def best_wave(self) -> int:
         return min((line for line in self.positions if line != 2), default=-1)
 

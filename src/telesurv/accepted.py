@@ -69,6 +69,7 @@ class Accepted:
         count = self.last - self.first
         rate = np.where(self.rate_hz > 0, self.rate_hz, 1.0)
         self.span_s = np.where(self.rate_hz > 0, count / rate, PIECE_S / READINGS)
+        self.frame_ns = np.rint(self.span_s * 1e9).astype(np.int64)
         past = self.sample + count - self.anchor_sample
         self.end_ns = sample_time_ns(self.anchor_ns, past, self.rate_hz)
         self.late = self.arrival_ns - self.end_ns > LATE_NS

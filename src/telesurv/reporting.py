@@ -138,6 +138,7 @@ class Report:
                 self._walk(row, steps)
         # In the order of the pieces, so that the last one of a timeline counts.
         link["position_ns"][pieces.timeline] = end_ns
+        link["frame_ns"][pieces.timeline] = accepted.frame_ns[frame]
 
     def _worth(self, found: Found) -> NDArray[np.bool_]:
         """Return which findings are to be walked; minutes of a lone timeline count as they are."""
@@ -170,6 +171,7 @@ class Report:
         around.positions = {
             line: int(link[line]["position_ns"]) for line in self._table.timelines_of[row]
         }
+        around.frames_ns = {line: int(link[line]["frame_ns"]) for line in around.positions}
         if steps:
             until = max(place for place, _, _ in steps)
         steps = self._take(row, until) + steps
@@ -199,7 +201,8 @@ class Report:
             if what == 0:
                 said += alerts.found(change, around)
         ends = [step for _, what, step in steps if what == 1]
-        for _, _, accepted, frame in ends:
+        for line, _, accepted, frame in ends:
+            around.frames_ns[line] = int(accepted.frame_ns[frame])
             said += alerts.arrived(int(accepted.arrival_ns[frame]), around)
         for change in sorted(step for _, what, step in steps if what == 2):
             known_ns = around.positions[change.timeline]

@@ -199,7 +199,7 @@ def _sections(table: PatientTable, link: Any) -> dict[str, tuple[Any, int, str]]
 
 
 _FIELDS = LINK.names or ()
-_LINK = ("ring_from", "count", "position_ns", "rate_hz", "scale", "offset")
+_LINK = ("ring_from", "count", "position_ns", "frame_ns", "rate_hz", "scale", "offset")
 
 
 def _line(engine: Engine, line: int, with_ring: bool) -> Line:

@@ -1,6 +1,7 @@
 """What a patient's alerts ask the table: limits, channels, positions, strips."""
 
 from telesurv import evidence
+from telesurv.alerts.fusion import FRAME_NS_MAX, WAIT_NS
 from telesurv.alerts.model import Strip
 from telesurv.plans import in_force, interval_s
 from telesurv.table import MODES, PatientTable
@@ -17,6 +18,8 @@ class Around:
         self.patient, self.mode = key.patient, MODES[key.mode]
         self.positions: dict[int, int] = {}
         """Device time reached by each timeline at the record that is being looked at."""
+        self.frames_ns: dict[int, int] = {}
+        """Length of the newest frame of each timeline."""
 
     @property
     def plan_version(self) -> int:
@@ -74,6 +77,12 @@ class Around:
             for line, at in self.positions.items()
             if at and self._table.name_of[line][1].startswith(ECG)
         }
+
+    def ecg_lag_ns(self) -> int:
+        """Return how far an ECG timeline may be behind the leading one and still be alive."""
+        positions = self.ecg_positions()
+        leading = max(positions, key=lambda line: positions[line], default=-1)
+        return WAIT_NS + min(self.frames_ns.get(leading, 0), FRAME_NS_MAX)
 
 
 AHEAD_S = 120.0

@@ -60,6 +60,7 @@ LINK = np.dtype(
         ("ring_from", np.int64),  # the ring holds nothing from before this sample
         ("count", np.int64),  # samples analysed so far
         ("position_ns", np.int64),  # device time right after the last of them
+        ("frame_ns", np.int64),  # length of the frame that they came in
         ("rate_hz", np.float64),  # settings that kernels and ring are made for; 0, 0, 0: none
         ("scale", np.float64),
         ("offset", np.float64),
@@ -142,7 +143,7 @@ class PatientTable:
             return row
         row = self.timelines.take()
         link = self.timelines["link"]
-        link[row] = (patient, -1, -1, -1, 0, -1, 0, 0, 0, 0.0, 0.0, 0.0)
+        link[row] = (patient, -1, -1, -1, 0, -1, 0, 0, 0, 0, 0.0, 0.0, 0.0)
         known = channel_of(channel)
         # An ECG by any name: no lead may be judged without its quality.
         if channel.startswith(ECG) or (known is not None and known.kind == "waveform"):

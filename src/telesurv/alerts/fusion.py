@@ -1,8 +1,9 @@
 """Several ECG leads, one heart: whose findings count, decided in device time.
 
 Each lead has a rhythm of its own. What a patient's leads say is held back until every lead
-that is alive has reached the same device time (a lead more than three seconds behind is not
-waited for), so the order in which frames come changes nothing. The *reference* is the best
+that is alive has reached the same device time, so the order in which frames come changes nothing.
+A lead is not waited for that is more than three seconds behind, and the length of a frame:
+where frames are long, one lead's comes after the other's. The *reference* is the best
 lead that is analysed at that time; its conditions are the patient's. When it becomes
 unreadable, or stops coming, the next one takes over; when none is left, what is present stays
 present. What a lead said before it became unreadable and another one has ended since is over.
@@ -17,6 +18,9 @@ from telesurv_kernels import _dtypes as codes
 
 WAIT_NS = 3_000_000_000
 """Device time of the leading lead for which the others are waited for."""
+
+FRAME_NS_MAX = 7_000_000_000
+"""So much of the leading lead's frame comes on top. With WAIT_NS it is what rings can bear."""
 
 
 class Change(NamedTuple):
@@ -63,7 +67,10 @@ class Fusion:
         self.waiting.append(change)
 
     def release(
-        self, positions: dict[int, int], rank: Callable[[int], tuple[int, str, str]]
+        self,
+        positions: dict[int, int],
+        rank: Callable[[int], tuple[int, str, str]],
+        lag_ns: int = WAIT_NS,
     ) -> list[Change]:
         """Return what holds for the patient, now that the leads have reached `positions`.
 
@@ -71,8 +78,9 @@ class Fusion:
         ----------
         positions : device time right after the last sample of each ECG timeline
         rank : what orders the timelines, the best first
+        lag_ns : how far a lead may be behind the leading one and still be waited for
         """
-        alive, reached = _alive(positions)
+        alive, reached = _alive(positions, lag_ns)
         ready = sorted(change for change in self.waiting if change.detected_ns <= reached)
         if not ready and self.reference in alive:
             return []
@@ -81,7 +89,7 @@ class Fusion:
         said: list[Change] = []
         for change in ready:
             said += self._apply(change, alive)
-        last_ns = positions.get(self.reference, 0) + WAIT_NS
+        last_ns = positions.get(self.reference, 0) + lag_ns
         return said + self._hand_over(alive, min(reached, last_ns), rank)
 
     def _hand_over(
@@ -97,9 +105,9 @@ class Fusion:
         )
 
     @staticmethod
-    def reached_ns(positions: dict[int, int]) -> int:
+    def reached_ns(positions: dict[int, int], lag_ns: int = WAIT_NS) -> int:
         """Return the device time up to which all leads that are alive are known; 0: no lead."""
-        return _alive(positions)[1] if positions else 0
+        return _alive(positions, lag_ns)[1] if positions else 0
 
     def _apply(self, change: Change, alive: list[int]) -> list[Change]:
         if change.kind == codes.MINUTE:  # that of the lead that is believed, or last was
@@ -160,8 +168,8 @@ class Fusion:
         return said
 
 
-def _alive(positions: dict[int, int]) -> tuple[list[int], int]:
+def _alive(positions: dict[int, int], lag_ns: int) -> tuple[list[int], int]:
     """Return the leads that are waited for, and the device time that all of them have reached."""
     leading = max(positions.values())
-    alive = [line for line, at in positions.items() if at >= leading - WAIT_NS]
+    alive = [line for line, at in positions.items() if at >= leading - lag_ns]
     return alive, min(positions[line] for line in alive)

@@ -79,6 +79,10 @@ class Surroundings(Protocol):
         """Return the positions of the ECG timelines that have begun."""
         ...
 
+    def ecg_lag_ns(self) -> int:
+        """Return how far an ECG timeline may be behind the leading one and still be alive."""
+        ...
+
     def best_wave(self) -> int:
         """Return the timeline that shows best how the patient was; -1: none."""
         ...
@@ -157,7 +161,9 @@ class PatientAlerts:
         """
         said = []
         if self.fusion.waits:
-            for change in self.fusion.release(around.ecg_positions(), around.rank):
+            for change in self.fusion.release(
+                around.ecg_positions(), around.rank, around.ecg_lag_ns()
+            ):
                 said += self._points(around, change.detected_ns)
                 said += self.found(change, around)
         if self.several.ended:
@@ -174,7 +180,8 @@ class PatientAlerts:
                 continue
             now_ns = around.position_ns(episode.strip_line)
             if episode.chain in HEART:
-                now_ns = min(now_ns, self.fusion.reached_ns(around.ecg_positions()))
+                positions, lag_ns = around.ecg_positions(), around.ecg_lag_ns()
+                now_ns = min(now_ns, self.fusion.reached_ns(positions, lag_ns))
                 now_ns = min(now_ns, heart_ns or now_ns)
             while (point_ns := episode.next_point_ns) is not None:
                 at_strip = not episode.strip_complete and episode.strip_to_ns == point_ns
