@@ -16,7 +16,7 @@ class Refill:
         self._places: dict[int, dict[tuple[int, int], int]] = {}
 
     def drop(self) -> None:
-        """Forget what was looked up: rows of the table changed."""
+        """Forget what was looked up: rows of the table changed, or the log is read once more."""
         self._places.clear()
 
     def rows(self, batch: Batch, rows: NDArray[np.int64], timeline: NDArray[np.int64]) -> None:
@@ -27,7 +27,7 @@ class Refill:
             if places is None:
                 places = self._places[line] = self._of(line)
             where = (int(batch.offset[frames.record[at]]), int(frames.row[at]))
-            sample = places.get(where)
+            sample = places.pop(where, None)  # the log is read again once
             if sample is None:
                 continue
             size = int(link[line]["ring_size"])

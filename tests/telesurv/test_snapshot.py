@@ -54,6 +54,7 @@ def goes_on(records: list[Record], at: int, with_ring: bool) -> tuple[Ran, Ran]:
     engine = restored(saved(before.engine, at, with_ring))
     if not with_ring:  # the log is read again from its beginning
         after = run(records, (at,), engine)
+        assert not any(engine.refill._places.values()), "what was looked up is let go"
     else:
         clock = before.engine.clocks.get(0, Clock())
         engine.clocks[0] = Clock(clock.arrival_ns, clock.shift_ns)
