@@ -16,7 +16,6 @@ from benchmarks import common, kafka, patients, startup, table
 RESULTS = Path(__file__).parent / "results"
 SECTIONS = ("engine", "worker", "startup", "memory")
 PEERS = ("neurokit2", "sleepecg")
-NAMESPACE, PEER_NAMESPACE = "bench-ours.", "bench-peers."
 
 
 class Run:
@@ -51,6 +50,10 @@ class Run:
         """The patients of the service."""
         return self.ward("ours", *((100, 40, 4) if self.quick else (500, 120, 4)))
 
+    def few(self) -> Path:
+        """The same for a shorter time, where each message is written alone."""
+        return self.ward("few", *((100, 20, 4) if self.quick else (500, 40, 4)))
+
     def theirs(self) -> Path:
         """Fewer patients for the peers: theirs is counted in patient-seconds as well."""
         return self.ward("theirs", *((10, 40, 1) if self.quick else (100, 120, 1)))
@@ -63,34 +66,40 @@ class Run:
 
     def worker(self) -> dict[str, Any]:
         """On a Kafka: our worker, and the peers' loops on the same messages."""
-        found: dict[str, Any] = {}
         with kafka.broker() as bootstrap:
-            ward = patients.load(self.ours())
-            count = sum(len(list(ward.second(second))) for second in range(ward.seconds))
-            with self.bar("writing the messages to Kafka") as progress:
-                kafka.produce(bootstrap, NAMESPACE, ward, progress)
-            runs = []
-            for repeat in range(self.repeats):
-                where = (bootstrap, NAMESPACE, f"group-{repeat}", ward.patients, count)
-                runs.append(self.child(f"worker, {repeat + 1}", "worker", *where))
-                kafka.begin_anew(bootstrap, NAMESPACE)
-            found["telesurv"] = summary(runs)
+            found = {
+                "telesurv": self._worker(bootstrap, "bench-ours.", self.ours(), {}),
+                "alone": self._worker(bootstrap, "bench-one.", self.few(), {"batch_bytes": 0}),
+            }
             ward = patients.load(self.theirs())
-            count = sum(len(list(ward.second(second))) for second in range(ward.seconds))
             with self.bar("writing the peers' messages") as progress:
-                kafka.produce(bootstrap, PEER_NAMESPACE, ward, progress, ticks=False)
-            topic = kafka.frames_topic(PEER_NAMESPACE)
+                kafka.produce(bootstrap, "bench-peers.", ward, progress, ticks=False)
+            where = (bootstrap, kafka.frames_topic("bench-peers."), ward.messages)
             for name in PEERS:
                 runs = [
-                    self.child(f"{name} loop, {n + 1}", "peers", name, bootstrap, topic, count)
-                    for n in range(self.repeats)
+                    self.child(f"{name} loop, {repeat + 1}", "peers", name, *where)
+                    for repeat in range(self.repeats)
                 ]
                 found[name] = summary(runs)
         return found
 
+    def _worker(
+        self, bootstrap: str, namespace: str, path: Path, how: dict[str, Any]
+    ) -> dict[str, Any]:
+        """Write messages to Kafka, and let one worker after the other analyse them."""
+        ward = patients.load(path)
+        with self.bar(f"writing {ward.messages} messages to Kafka") as progress:
+            kafka.produce(bootstrap, namespace, ward, progress, **how)
+        runs = []
+        for repeat in range(self.repeats):
+            where = (bootstrap, namespace, f"group-{repeat}", ward.patients, ward.messages)
+            runs.append(self.child(f"worker, {repeat + 1}", "worker", *where))
+            kafka.begin_anew(bootstrap, namespace)
+        return summary(runs)
+
     def startup(self) -> dict[str, Any]:
         with self.bar("start, cold and warm") as progress:
-            return startup.measure(self.ward("few", 20, 2, 1), progress)
+            return startup.measure(self.ward("first", 20, 2, 1), progress)
 
     def memory(self) -> dict[str, Any]:
         return {

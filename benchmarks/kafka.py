@@ -11,7 +11,8 @@ from pathlib import Path
 from benchmarks.common import ROOT, Progress
 from benchmarks.patients import PARTITIONS, Ward
 from telesurv_streams.kafka import KafkaLog
-from telesurv_streams.log import FRAMES, HEADER_KIND, Outgoing, Topic
+from telesurv_streams.log import FRAMES, HEADER_KIND, Topic
+from telesurv_streams.partitioner import partition_for
 from telesurv_streams.topics import topics
 from telesurv_streams.wire import FRAME_HEADER
 
@@ -41,26 +42,45 @@ def frames_topic(namespace: str) -> str:
 
 
 def produce(
-    bootstrap: str, namespace: str, ward: Ward, progress: Progress, *, ticks: bool = True
+    bootstrap: str,
+    namespace: str,
+    ward: Ward,
+    progress: Progress,
+    *,
+    ticks: bool = True,
+    batch_bytes: int = 256 * 2**10,
 ) -> None:
-    """Create the topics and write every message, with the ticks that would stand between."""
+    """Create the topics and write every message, with the ticks that would stand between.
+
+    Parameters
+    ----------
+    ticks : whether there are any
+    batch_bytes : what a producer sends together of a partition; 0: each message alone
+    """
+    from kafka import KafkaProducer
+
     log = KafkaLog(bootstrap, namespace=namespace)
     log.create([*topics(PARTITIONS, 1), Topic(f"{FRAMES}.alerts", 1, {})])
-    sink = log.sink()
-    ticket = 0
+    log.close()
+    topic = frames_topic(namespace)
+    producer = KafkaProducer(
+        bootstrap_servers=bootstrap,
+        acks="all",
+        compression_type="lz4",
+        linger_ms=20,
+        batch_size=batch_bytes,
+        max_in_flight_requests_per_connection=5,
+    )
     for second in range(ward.seconds):
         for key, value in ward.second(second):
-            ticket = sink.send(Outgoing(FRAMES, key, value, (FRAME_HEADER,)))
-            while sink.full():
-                time.sleep(0.01)
+            partition = partition_for(key, PARTITIONS)
+            producer.send(topic, value, key, [FRAME_HEADER], partition)
+        producer.flush()
         if ticks and second % TICK_S == TICK_S - 1:
             for partition in range(PARTITIONS):
-                tick = Outgoing(FRAMES, None, b"", ((HEADER_KIND, b"tick"),), partition)
-                ticket = sink.send(tick)
+                producer.send(topic, b"", None, [(HEADER_KIND, b"tick")], partition)
         progress((second + 1) / ward.seconds)
-    sink.wait(ticket, 120.0)
-    sink.close()
-    log.close()
+    producer.close()
 
 
 def begin_anew(bootstrap: str, namespace: str) -> None:

@@ -3,6 +3,8 @@
 `python -m benchmarks.memory telesurv|peer WARD` prints JSON.
 """
 
+import contextlib
+import ctypes
 import gc
 import sys
 from pathlib import Path
@@ -17,16 +19,22 @@ def of_peer(ward: patients.Ward) -> dict[str, Any]:
     from benchmarks.peers import WINDOW_S, Windows, decoded
 
     known: dict[str, Windows] = {}
-    gc.collect()
-    before = rss_bytes()
+    before = settled_bytes()
     for second in range(WINDOW_S + 1):
         for _, value in ward.second(second):
             for patient, channel, samples in decoded(value):
                 if channel == "ecg.II":
                     known.setdefault(patient, Windows()).ecg.append(samples)
         report(second / WINDOW_S)
+    return {"bytes": (settled_bytes() - before) / len(known), "patients": len(known)}
+
+
+def settled_bytes() -> int:
+    """Memory that is resident once what is free was given back, as far as the C library can."""
     gc.collect()
-    return {"bytes": (rss_bytes() - before) / len(known), "patients": len(known)}
+    with contextlib.suppress(AttributeError, OSError):
+        ctypes.CDLL(None).malloc_trim(0)
+    return rss_bytes()
 
 
 def arrays_bytes(table: Any) -> float:
@@ -50,15 +58,13 @@ def of_ours(ward: patients.Ward) -> dict[str, Any]:
     for batch in patients.records(ward):
         other.feed(batch[:20])  # what is imported or kept once is not a patient's
     del other, batch
-    gc.collect()
-    before = rss_bytes()
+    before = settled_bytes()
     engine = Engine()
     for second, batch in enumerate(patients.records(ward)):
         engine.feed(batch)
         report(second / ward.seconds)
     del batch
-    gc.collect()
-    grown = rss_bytes() - before
+    grown = settled_bytes() - before
     rows = list(engine.alerts)
     found: dict[str, Any] = {
         "patients": len(rows),

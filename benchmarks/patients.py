@@ -38,6 +38,11 @@ class Ward(msgspec.Struct):
         """How many patients there are, those with copied signals included."""
         return len(self.names) * self.copies
 
+    @property
+    def messages(self) -> int:
+        """How many messages they send in all."""
+        return self.copies * sum(value is not None for sent in self.sent for value in sent)
+
     def second(self, second: int) -> Iterator[tuple[bytes, bytes]]:
         """Yield the key and the value of every message of a second."""
         for copy in range(self.copies):

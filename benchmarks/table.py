@@ -93,6 +93,9 @@ def _worker(found: dict[str, Any]) -> list[str]:
     ours = found["telesurv"]
     base = ours["per_cpu_s"]["median"]
     rows = [["**worker**, checkpoints included", _range(ours["per_cpu_s"]), ""]]
+    rows.append(
+        ["worker, each message a batch of its own", _range(found["alone"]["per_cpu_s"]), ""]
+    )
     for name, text in LOOP.items():
         spread = found[name]["per_cpu_s"]
         rows.append([text, _range(spread), _times(base, spread)])
