@@ -92,14 +92,14 @@ def test_a_short_outage_is_borne(where: str) -> None:
 def test_an_answer_that_is_lost_moves_no_offset_back() -> None:
     stage = Stage()
     worker = stage.worker(checkpoint_interval=8.0)
-    patients = [SimPatient(f"p{n}", n, 80) for n in range(5)]
+    patients = [SimPatient(f"p{n}", n, 120) for n in range(5)]
     offsets: list[int] = []
 
     def note(second: int) -> None:
         stage.log.fault = failing("commit.done") if second % 3 else lambda step: None
         offsets.append(stage.committed.get(0, 0))
 
-    stage.play(worker, patients, 0, 80, note)
+    stage.play(worker, patients, 0, 120, note)
     assert offsets == sorted(offsets)
     assert offsets[-1] > 100
 
