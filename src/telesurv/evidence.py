@@ -53,11 +53,8 @@ def cut(table: PatientTable, timeline: int, from_ns: int, to_ns: int) -> Strip |
     if not len(known):
         return None
     times = table.device_time_ns(np.full(len(known), timeline, np.int64), known)
-    before = np.flatnonzero(times < to_ns)
-    if not len(before):
-        return None
+    last = _until(times, to_ns, rate_hz)
     spare = math.ceil(SPARE_S * rate_hz) if rate_hz else SPARE_READINGS
-    last = before[-1] + 1
     part = slice(max(0, last - (size - spare)), last)
     part = slice(part.start + int(np.searchsorted(times[part] >= from_ns, True)), last)
     known, times = known[part], times[part]
@@ -90,6 +87,19 @@ def cut(table: PatientTable, timeline: int, from_ns: int, to_ns: int) -> Strip |
         unreadable=_runs(masked),
         beats=beats,
     )
+
+
+def _until(times: NDArray[np.int64], to_ns: int, rate_hz: float) -> int:
+    """Return how many of the samples come before `to_ns`, by what was known at that time.
+
+    A clock that is corrected may give later samples earlier times: none behind the first that
+    reaches it counts.
+    """
+    period_ns = 1e9 / rate_hz if rate_hz else 0.0
+    reaching = np.flatnonzero(times + period_ns >= to_ns - 2)  # times are rounded
+    if not len(reaching):
+        return len(times)
+    return int(reaching[0]) + int(times[reaching[0]] < to_ns)
 
 
 def _held(codes: NDArray[np.int16], times: NDArray[np.int64], to_ns: int) -> NDArray[np.int16]:

@@ -21,6 +21,10 @@ from telesurv.table import MODES, PatientTable
 from telesurv_kernels import _dtypes as codes
 from telesurv_streams.frame import sample_time_ns
 
+Step = tuple[int, int, int, Any]
+"""Place, accepted frame (-1: none; one place may release several), what it is, and that."""
+
+_HAPPENED, _END, _FOUND = range(3)
 _MINE = (-1, "", "")
 _RHYTHM = (
     codes.ASYSTOLE,
@@ -123,17 +127,17 @@ class Report:
             special |= here & self._happenings.keys()
         if special:
             chosen = np.isin(patient, np.fromiter(special, np.int64))
-            walks: dict[int, list[tuple[int, int, Any]]] = {row: [] for row in special}
+            walks: dict[int, list[Step]] = {row: [] for row in special}
             for at in np.flatnonzero(chosen).tolist():
                 place = int(accepted.place[frame[at]])
                 entry = (int(pieces.timeline[at]), int(end_ns[at]), accepted, int(frame[at]))
-                walks[int(patient[at])].append((place, 1, entry))
+                walks[int(patient[at])].append((place, int(frame[at]), _END, entry))
             for at in worth.tolist():
                 piece = int(found.piece[at])
                 line, late = int(found.timeline[at]), bool(accepted.late[frame[piece]])
                 change = change_of(found.finding[at], line, self._table.rank(line), late)
                 place = int(accepted.place[frame[piece]])
-                walks[int(patient[piece])].append((place, 2, change))
+                walks[int(patient[piece])].append((place, int(frame[piece]), _FOUND, change))
             for row, steps in sorted(walks.items()):
                 self._walk(row, steps)
         # In the order of the pieces, so that the last one of a timeline counts.
@@ -164,7 +168,7 @@ class Report:
         for row in list(self._happenings):
             self._walk(row, [])
 
-    def _walk(self, row: int, steps: list[tuple[int, int, Any]], until: int | None = None) -> None:
+    def _walk(self, row: int, steps: list[Step], until: int | None = None) -> None:
         """Go through a patient's records in order: what happened, positions, findings."""
         alerts, around = self._alerts[row], Around(self._table, row)
         link = self._table.timelines["link"]
@@ -173,12 +177,12 @@ class Report:
         }
         around.frames_ns = {line: int(link[line]["frame_ns"]) for line in around.positions}
         if steps:
-            until = max(place for place, _, _ in steps)
+            until = max(step[0] for step in steps)
         steps = self._take(row, until) + steps
-        steps.sort(key=lambda step: step[0])
+        steps.sort(key=lambda step: step[:2])
         said: list[Alert] = []
-        for _, of_place in groupby(steps, key=lambda step: step[0]):
-            said += self._step(alerts, around, list(of_place))
+        for _, of_frame in groupby(steps, key=lambda step: step[:2]):
+            said += self._step(alerts, around, list(of_frame))
         self.said += [(row, alert) for alert in said]
         for change in alerts.minutes:
             self._minute(row, change)
@@ -188,23 +192,21 @@ class Report:
         else:
             self._waiting.discard(row)
 
-    def _step(
-        self, alerts: PatientAlerts, around: Around, steps: list[tuple[int, int, Any]]
-    ) -> list[Alert]:
-        """Take in what a row of the log brings: what happened before it, then what it shows.
+    def _step(self, alerts: PatientAlerts, around: Around, steps: list[Step]) -> list[Alert]:
+        """Take in what a frame brings, or what happened before one.
 
         Findings come by device time, and the signal's position with them, so that revisions
         come in the order of device time however long a frame is.
         """
         said: list[Alert] = []
-        for _, what, change in steps:
-            if what == 0:
+        for _, _, what, change in steps:
+            if what == _HAPPENED:
                 said += alerts.found(change, around)
-        ends = [step for _, what, step in steps if what == 1]
+        ends = [step for _, _, what, step in steps if what == _END]
         for line, _, accepted, frame in ends:
             around.frames_ns[line] = int(accepted.frame_ns[frame])
             said += alerts.arrived(int(accepted.arrival_ns[frame]), around)
-        for change in sorted(step for _, what, step in steps if what == 2):
+        for change in sorted(step for _, _, what, step in steps if what == _FOUND):
             known_ns = around.positions[change.timeline]
             around.positions[change.timeline] = max(known_ns, change.detected_ns)
             if self._of_heart(change):
@@ -231,7 +233,7 @@ class Report:
             or change.condition in _RHYTHM
         )
 
-    def _take(self, row: int, until: int | None) -> list[tuple[int, int, Any]]:
+    def _take(self, row: int, until: int | None) -> list[Step]:
         """Return what happened up to a place, and forget it."""
         happenings = self._happenings.get(row, [])
         now = [h for h in happenings if until is None or h.place <= until]
@@ -240,7 +242,7 @@ class Report:
             self._happenings[row] = left
         else:
             self._happenings.pop(row, None)
-        return [(h.place, 0, h.change) for h in now]
+        return [(h.place, -1, _HAPPENED, h.change) for h in now]
 
     def _minute(self, row: int, change: Change) -> None:
         """Hand on a minute of a numeric."""

@@ -217,8 +217,11 @@ class Order:
 
 
 def _merge(fast: Ordered, walk: "_Walk") -> Ordered:
-    slow = np.array(walk.accepted, np.int64).reshape(-1, 7)
-    order = np.argsort(np.concatenate((fast.place, slow[:, 2])), kind="stable")
+    slow = np.array(walk.accepted, np.int64).reshape(-1, 9)
+    # What a tick releases of several timelines comes in the order in which it began to wait.
+    none = np.full(len(fast.place), -1)
+    keys = [np.concatenate((none, slow[:, at])) for at in (8, 7)]
+    order = np.lexsort((*keys, np.concatenate((fast.place, slow[:, 2]))))
     parts = (
         fast.row,
         fast.timeline,
@@ -265,7 +268,8 @@ class _Walk:
         verdict = judge(state, start_ns, count, rate_hz, sequence)
         if verdict == "":
             settings = (rate_hz, float(rows.scale[index]), float(rows.offset[index]))
-            self._accept(timeline, index, place, start_ns, sequence, count, settings)
+            here = (place, -1, -1)
+            self._accept(timeline, index, here, start_ns, sequence, count, settings)
         elif verdict == WAIT:
             waiting = self.held.setdefault(timeline, [])
             if any(row.start_ns == start_ns for row in waiting):
@@ -281,6 +285,7 @@ class _Walk:
     def release(self, timeline: int, place: int, arrival_ns: int) -> None:
         """Accept waiting rows that fit now, or that waited long enough."""
         waiting = self.held.get(timeline)
+        since = min(((row.log_offset, row.log_row) for row in waiting or ()), default=(-1, -1))
         while waiting:
             row, state = waiting[0], self.timelines[timeline]
             verdict = judge(state, row.start_ns, len(row.samples), row.rate_hz, row.sequence)
@@ -294,14 +299,15 @@ class _Walk:
             self.released.append(row)
             settings = (row.rate_hz, row.scale, row.offset)
             count, index = len(row.samples), -len(self.released)
-            self._accept(timeline, index, place, row.start_ns, row.sequence, count, settings)
+            here = (place, *since)
+            self._accept(timeline, index, here, row.start_ns, row.sequence, count, settings)
         self.held.pop(timeline, None)
 
     def _accept(
         self,
         timeline: int,
         index: int,
-        place: int,
+        here: tuple[int, int, int],
         start_ns: int,
         sequence: int,
         count: int,
@@ -326,7 +332,8 @@ class _Walk:
         anchor = (int(state["anchor_sample"]), int(state["anchor_ns"]))
         if rate_hz == 0:  # each reading is its own anchor
             anchor = (int(state["count"]), start_ns)
-        accepted = (index, timeline, place, int(state["count"]), int(restart), *anchor)
+        place, *since = here
+        accepted = (index, timeline, place, int(state["count"]), int(restart), *anchor, *since)
         self.accepted.append(accepted)
         state["started"] = 1
         state["rate_hz"], state["scale"], state["offset"] = rate_hz, scale, offset

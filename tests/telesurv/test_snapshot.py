@@ -14,12 +14,12 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from engine_cases import T0, Ran, S, Tape, beating, by_end, made, oxygen, run, seconds, tape_of
+from restart_cases import goes_on, restored, saved
 from telesurv import layouts
 from telesurv import snapshot as module
 from telesurv.engine import Engine
-from telesurv.intake import Clock
 from telesurv.simulate import Patient
-from telesurv.snapshot import Damaged, restore, snapshot
+from telesurv.snapshot import Damaged, restore
 from telesurv_kernels import spo2
 from telesurv_streams.log import Record
 from ward_cases import muddled
@@ -35,31 +35,6 @@ def tape() -> Tape:
 @pytest.fixture(scope="module")
 def whole(tape: Tape) -> Ran:
     return run(tape.records)
-
-
-def saved(engine: Engine, held: int, with_ring: bool = True) -> list[bytes]:
-    return [snapshot(engine, row, held, with_ring) for row in engine.table.keys.values()]
-
-
-def restored(snapshots: list[bytes]) -> Engine:
-    engine = Engine()
-    for data in snapshots:
-        restore(engine, data, 0)
-    return engine
-
-
-def goes_on(records: list[Record], at: int, with_ring: bool) -> tuple[Ran, Ran]:
-    """What comes before a restart at a record, and after it."""
-    before = run(records[:at])
-    engine = restored(saved(before.engine, at, with_ring))
-    if not with_ring:  # the log is read again from its beginning
-        after = run(records, (at,), engine)
-        assert not any(engine.refill._places.values()), "what was looked up is let go"
-    else:
-        clock = before.engine.clocks.get(0, Clock())
-        engine.clocks[0] = Clock(clock.arrival_ns, clock.shift_ns)
-        after = run(records[at:], (), engine)
-    return before, after
 
 
 @given(at=st.integers(0, 420), with_ring=st.booleans())
