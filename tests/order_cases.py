@@ -63,6 +63,8 @@ class Line:
         self.order = order or Order()
         self.state = np.zeros(lines, TIMELINE)
         self.taken: list[list[Taken]] = [[] for _ in range(lines)]
+        self.sequence: list[tuple[int, int, int]] = []
+        """Place, timeline and start of all that was taken, in the order in which it was."""
         self.rejected: list[tuple[Sent, str]] = []
         self.released: list[Held] = []
         self.dropped: list[tuple[Held, str]] = []
@@ -107,7 +109,9 @@ class Line:
         for at, row in enumerate(ordered.row.tolist()):
             start_ns = sent[row].start_ns if row >= 0 else ordered.released[-1 - row].start_ns
             found = Taken(start_ns, *(int(column[at]) for column in columns))
-            self.taken[ordered.timeline[at]].append(found)
+            line = int(ordered.timeline[at])
+            self.taken[line].append(found)
+            self.sequence.append((int(ordered.place[at]), line, start_ns))
         self.rejected += [(sent[index], reason) for index, reason, _ in ordered.rejected]
         self.late_ns = [late_ns for _, _, late_ns in ordered.rejected]
         self.released += ordered.released

@@ -122,6 +122,7 @@ def test_anything_is_the_same_however_it_is_cut(
     single, slow = cut(what, range(len(what))), cut(what, (), Slow())
     for other in (pieces, single, slow):
         assert other.taken == whole.taken
+        assert other.sequence == whole.sequence
         assert sorted(other.rejected, key=repr) == sorted(whole.rejected, key=repr)
         assert other.state.tobytes() == whole.state.tobytes()
         dropped = sorted((held.start_ns, reason) for held, reason in other.dropped)
@@ -146,6 +147,20 @@ def test_anything_leaves_a_sane_timeline(what: list[Sent | Tick]) -> None:
                     before.anchor_sample,
                     before.anchor_ns,
                 )
+
+
+def test_what_a_tick_releases_comes_in_the_order_in_which_it_began_to_wait() -> None:
+    begun = [Sent(T0, 0, line=line) for line in (0, 1)]
+    waiting = [
+        Sent(T0 + 3 * S, 3, line=1),
+        Sent(T0 + 2 * S, 2, line=0),
+        Sent(T0 + 2 * S, 2, line=1),
+    ]
+    what = [*begun, *waiting, Tick(T0 + 30 * S)]
+    for cuts in ([], [2], [3], [5], range(6)):
+        found = cut(what, cuts)
+        assert [line for _, line, _ in found.sequence] == [0, 1, 1, 1, 0]
+        assert [(start - T0) // S for *_, start in found.sequence] == [0, 0, 2, 3, 2]
 
 
 def test_the_fast_path_takes_what_continues() -> None:

@@ -174,6 +174,18 @@ def test_oxygen_at_any_rate_however_it_is_batched(rate_hz: float) -> None:
     same(run(tape.records), one_by_one)
 
 
+@pytest.mark.parametrize("lost_s", range(19, 32))
+def test_frames_that_waited_together_however_they_are_batched(lost_s: int) -> None:
+    beats = beating(50, [(20, 27.5)])
+    signals = [made(beats, 50), made(beats, 50, "ecg.V5", gain=0.7, seed=2)]
+    rows = by_end(*(row for signal in signals for row in signal.frames("p")))
+    rows = [row for row in rows if row.start_ns != T0 + lost_s * S or row.channel != "ecg.II"]
+    tape = tape_of(rows)
+    one_by_one = singly(tape.records)
+    for step in (len(rows), 2, 7, 11):
+        same(run(tape.records, range(0, len(rows), step)), one_by_one)
+
+
 @pytest.mark.parametrize("frame_s", [0.04, 0.08, 0.5])
 def test_jittery_time_stamps_however_they_are_batched(frame_s: float) -> None:
     rng = np.random.default_rng(3)

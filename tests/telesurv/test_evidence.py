@@ -21,6 +21,7 @@ from engine_cases import (
     tape_of,
 )
 from telesurv.alerts.model import Strip
+from telesurv.evidence import _until
 from telesurv_streams.frame import MISSING
 from telesurv_streams.wire import Row
 
@@ -34,6 +35,28 @@ def only_strip(signal: Signal, condition: str, frame_s: float = 1.0) -> Strip:
     assert alert.evidence_complete
     (strip,) = alert.evidence
     return strip
+
+
+@pytest.mark.parametrize(
+    ("times_ms", "to_ms", "known"),
+    [
+        ([0, 4, 8, 12, 16], 12, 3),
+        ([0, 4, 8, 12, 16], 9, 3),
+        ([0, 4, 8], 12, 3),
+        ([0, 4, 8], 100, 3),
+        ([0, 4, 8, 12, 6, 10, 14], 12, 3),  # the clock went back: these came later
+        ([0, 4, 8, 6, 10, 14], 12, 3),
+        ([0, 4, 8, 50, 54], 30, 3),  # a gap: what comes after it is later
+        ([20, 24], 12, 0),
+    ],
+)
+def test_a_strip_ends_where_its_end_was_known(times_ms: list[int], to_ms: int, known: int) -> None:
+    assert _until(np.array(times_ms, np.int64) * MS, to_ms * MS, 250.0) == known
+
+
+def test_single_readings_have_no_length() -> None:
+    assert _until(np.array([0, 5, 9], np.int64) * S, 9 * S, 0.0) == 2
+    assert _until(np.array([0, 5, 9], np.int64) * S, 10 * S, 0.0) == 3
 
 
 @pytest.mark.parametrize("record", ["106", "208", "217"])
