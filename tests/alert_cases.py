@@ -55,6 +55,9 @@ class Bedside:
     def ecg_positions(self) -> dict[int, int]:
         return {line: at for line, at in self.positions.items() if line < 2}
 
+    def positions_like(self, timeline: int) -> dict[int, int]:
+        return {line: at for line, at in self.positions.items() if line == timeline}
+
     def ecg_lag_ns(self) -> int:
         return 3 * S
 

@@ -213,10 +213,8 @@ class Report:
                 alerts.fusion.add(change)
                 said += alerts.advanced(around)
             elif change.kind == codes.MINUTE:
-                alike = self._alike(change.timeline)
-                if alerts.several.first_alive(alike, around.positions, around.rank) == (
-                    change.timeline
-                ):
+                alike = around.positions_like(change.timeline)
+                if alerts.several.first_alive(alike, around.rank) == change.timeline:
                     alerts.minutes.append(change)
             else:
                 said += alerts.advanced(around)

@@ -70,6 +70,13 @@ class Around:
         """Return the positions of all timelines."""
         return self.positions
 
+    def positions_like(self, timeline: int) -> dict[int, int]:
+        """Return the positions of the timelines that measure the same, and have begun."""
+        channel = self.channel(timeline)
+        return {
+            line: at for line, at in self.positions.items() if at and self.channel(line) == channel
+        }
+
     def ecg_positions(self) -> dict[int, int]:
         """Return the positions of the ECG timelines that have begun."""
         return {

@@ -75,6 +75,10 @@ class Surroundings(Protocol):
         """Return the positions of all timelines."""
         ...
 
+    def positions_like(self, timeline: int) -> dict[int, int]:
+        """Return the positions of the timelines that measure the same, and have begun."""
+        ...
+
     def ecg_positions(self) -> dict[int, int]:
         """Return the positions of the ECG timelines that have begun."""
         ...
@@ -126,7 +130,7 @@ class PatientAlerts:
         if condition.name == "clock-skew" and change.kind == codes.ON:
             self.skew_ns = change.detected_ns
         of_device = change.timeline >= 0 and not condition.per_channel and chain not in HEART
-        if of_device and not self.several.take(change, around.all_positions()):
+        if of_device and not self.several.take(change, around.positions_like(change.timeline)):
             return said
         known = episode is not None and episode.is_present(condition.name)
         if known != (change.kind == codes.OFF):
@@ -166,9 +170,8 @@ class PatientAlerts:
             ):
                 said += self._points(around, change.detected_ns)
                 said += self.found(change, around)
-        if self.several.ended:
-            for change in self.several.passed(around.all_positions()):
-                said += self.found(change, around)
+        for change in self.several.passed(around.positions_like):
+            said += self.found(change, around)
         return said + self._points(around, None)
 
     def _points(self, around: Surroundings, heart_ns: int | None) -> list[Alert]:

@@ -4,7 +4,7 @@ Of several oximeters each judges for itself. The patient's condition begins with
 says so and ends when none does any more; a device that fell silent a minute ago is not asked.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 
 import msgspec
 
@@ -38,26 +38,24 @@ class Several(msgspec.Struct):
         self.ended.pop(change.condition, None)
         return True
 
-    def passed(self, positions: dict[int, int]) -> list[Change]:
+    def passed(self, positions_like: Callable[[int], dict[int, int]]) -> list[Change]:
         """Return the ends that count now, because the devices that said otherwise are silent."""
         over = [
             change
             for condition, change in sorted(self.ended.items())
-            if not self._alive(set(self.holders.get(condition, ())), positions)
+            if not self._alive(
+                set(self.holders.get(condition, ())), positions_like(change.timeline)
+            )
         ]
         for change in over:
             del self.ended[change.condition]
         return over
 
     @staticmethod
-    def first_alive(
-        lines: Iterable[int],
-        positions: dict[int, int],
-        rank: Callable[[int], tuple[int, str, str]],
-    ) -> int:
+    def first_alive(positions: dict[int, int], rank: Callable[[int], tuple[int, str, str]]) -> int:
         """Return the timeline whose minutes are the patient's: the first one that is alive."""
         newest_ns = max(positions.values(), default=0)
-        alive = [line for line in lines if positions.get(line, 0) >= newest_ns - SPEAKS_NS]
+        alive = [line for line, at in positions.items() if at >= newest_ns - SPEAKS_NS]
         return min(alive, key=rank, default=-1)
 
     def _keep(self, condition: int, holders: set[int]) -> None:
