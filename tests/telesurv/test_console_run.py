@@ -1,10 +1,11 @@
 """The console at work: from the log's records to a connected page, and a clean stop."""
 
 import json
+import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from datetime import UTC, datetime
 from typing import Any
 
@@ -158,6 +159,23 @@ def test_a_stop_ends_open_streams_soon_and_frees_the_port():
 def closing_console(console: run.Running) -> Iterator[None]:
     yield
     console.stop()
+
+
+def test_a_stop_cuts_off_who_does_not_read(monkeypatch):
+    monkeypatch.setattr(run, "STOP_S_MAX", 1.0)
+    with running(feed=Feed()) as console:
+        port = int(console.url.rpartition(":")[2].strip("/"))
+        with socket.socket() as client:
+            client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            client.connect(("127.0.0.1", port))
+            # More pages than the buffers hold, so that one stays half served.
+            client.sendall(b"GET / HTTP/1.1\r\nhost: localhost\r\n\r\n" * 1000)
+            time.sleep(1)
+            console.stop()
+            client.settimeout(2)  # the socket left open would be silent
+            with suppress(ConnectionResetError):
+                while client.recv(1 << 20):
+                    pass
 
 
 def test_connections_are_bounded(monkeypatch):

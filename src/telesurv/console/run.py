@@ -1,5 +1,6 @@
 """The console at work: a thread that reads the log into a feed, and a server that shows it."""
 
+import asyncio
 import os
 import socket
 import threading
@@ -35,6 +36,21 @@ LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 _ANYWHERE = frozenset({"0.0.0.0", "::", ""})  # noqa: S104  (recognised, not bound)
 
 log_ = structlog.get_logger(__name__)
+
+
+class _Server(uvicorn.Server):
+    """A server whose end closes every connection."""
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Shut down; whoever has not read to their end, or came in meanwhile, is cut off.
+
+        Uvicorn cancels the tasks of such connections and leaves their sockets open.
+        """
+        await super().shutdown(sockets)
+        for connection in list(self.server_state.connections):
+            if connection.transport is not None:
+                connection.transport.abort()
+        await asyncio.sleep(0)  # An aborted transport closes its socket in the loop's next turn.
 
 
 @dataclass(slots=True)
@@ -116,7 +132,7 @@ def start(
     listening = _listen(host, port)
     answers = None if host in _ANYWHERE and not hosts else LOOPBACK | hosts | {host.lower()}
     app = create_app(feed, zone=zone, closing=stop.is_set, hosts=answers)
-    server = uvicorn.Server(
+    server = _Server(
         uvicorn.Config(
             app,
             log_config=None,
