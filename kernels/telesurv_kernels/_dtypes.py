@@ -28,8 +28,15 @@ EVENT = np.dtype(
 BEAT = 1  # an R-peak at time; value: its height in mV; flags: UNSURE
 MARK = 2  # decided up to time; value: how many ns since the last MARK or GAP were readable
 GAP = 3  # signal resumes at time; nothing is known of what lies before
+FIBRILLATION = 4  # value 1: fibrillation is present or suspected from time on; 0: no longer
 
 UNSURE = 1  # flag of BEAT: the peak lies in a stretch that quality calls unreadable
+
+CLASS_SHIFT, CLASS_MASK = 4, 7
+"""The class of a BEAT is `flags >> CLASS_SHIFT & CLASS_MASK`; 0: not classified."""
+
+NORMAL, SUPRAVENTRICULAR, VENTRICULAR, FUSION, UNKNOWN = 1, 2, 3, 4, 5
+"""Classes of beats: N, S, V, F and Q of ANSI/AAMI EC57 (Q: paced, or of no known kind)."""
 
 FINDING = np.dtype(
     [
@@ -67,12 +74,27 @@ CONDITIONS = (
     "clock-skew",
     "data-lost",
     "quarantined",
+    "ventricular-tachycardia",
+    "ventricular-run",
+    "ventricular-fibrillation",
+    "supraventricular-tachycardia",
+    "atrial-fibrillation",
+    "couplet",
+    "bigeminy",
+    "trigeminy",
+    "missed-beat",
+    "frequent-ventricular-beats",
+    "unreadable",
 )
-"""Names of the conditions by code; the last three are no kernel's."""
+"""Names of the conditions by code; codes 10 to 12 are no kernel's."""
 
 ASYSTOLE, PAUSE, EXTREME_BRADYCARDIA, EXTREME_TACHYCARDIA = 1, 2, 3, 4
 DESATURATION, SEVERE_DESATURATION, PROBE_OFF, LEAD_OFF = 5, 6, 7, 8
 NON_TRANSMISSION, CLOCK_SKEW, DATA_LOST, QUARANTINED = 9, 10, 11, 12
+VENTRICULAR_TACHYCARDIA, VENTRICULAR_RUN, VENTRICULAR_FIBRILLATION = 13, 14, 15
+SUPRAVENTRICULAR_TACHYCARDIA, ATRIAL_FIBRILLATION = 16, 17
+COUPLET, BIGEMINY, TRIGEMINY = 18, 19, 20
+MISSED_BEAT, FREQUENT_VENTRICULAR_BEATS, UNREADABLE = 21, 22, 23
 
 NUMERICS = ("", "heart_rate", "spo2")
 """Names of the numerics that kernels make, by code."""
