@@ -47,9 +47,12 @@ class _Server(uvicorn.Server):
         Uvicorn cancels the tasks of such connections and leaves their sockets open.
         """
         await super().shutdown(sockets)
-        for connection in list(self.server_state.connections):
-            if connection.transport is not None:
-                connection.transport.abort()
+        left = [c.transport for c in self.server_state.connections if c.transport is not None]
+        for transport in left:
+            transport.close()
+        await asyncio.sleep(0.1)
+        for transport in left:  # one that is closed already does not mind
+            transport.abort()
         await asyncio.sleep(0)  # An aborted transport closes its socket in the loop's next turn.
 
 
