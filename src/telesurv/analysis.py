@@ -10,9 +10,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from telesurv.cascade import listen
 from telesurv.table import PatientTable
 from telesurv_kernels import _dtypes as codes
-from telesurv_kernels import beats, quality, rhythm, ring, spo2
+from telesurv_kernels import quality, ring, spo2
 from telesurv_streams.frame import sample_time_ns
 
 PIECE_S = 2.5
@@ -118,28 +119,17 @@ def _heart(
     which = np.flatnonzero(link["ecg"] >= 0)
     if not len(which):
         return _none()
-    pool = table.ecg
-    segments = _segments(pieces, which, link["ecg"])
-    total = int((segments["last"] - segments["first"]).sum())
-    raw = np.empty(beats.capacity(total, len(segments)), beats.FINDING)
-    count = beats.advance(pool["beats"], pool["beats_params"], segments, samples, mask, raw)
-    raw = raw[:count]
-    timeline = pool["owner"][raw["row"]]
-    is_beat = raw["kind"] == codes.BEAT
-    columns = (raw[name][is_beat] for name in ("row", "sample", "decided", "flags"))
-    ring.remember_beats(pool["recent_beats"], pool["recent_beats_head"], *columns)
-    events = np.empty(count, codes.EVENT)
-    for name in ("row", "segment", "kind", "flags", "value"):
-        events[name] = raw[name]
-    events["time_ns"] = table.device_time_ns(timeline, raw["sample"])
-    events["decided_ns"] = table.device_time_ns(timeline, raw["decided"])
-    marks = raw["kind"] == codes.MARK
-    rate = table.timelines["link"]["rate_hz"][timeline[marks]]
-    events["value"][marks] = np.rint(raw["value"][marks] * 1e9 / rate)
-    finding = np.empty(rhythm.capacity(0, count), codes.FINDING)
-    count = rhythm.advance(pool["rhythm"], pool["rhythm_params"], events, finding)
-    finding = finding[:count]
-    return Found(finding, which[finding["segment"]], pool["owner"][finding["row"]])
+    pool, owner = table.ecg, table.ecg["owner"]
+    heard = listen(
+        pool,
+        _segments(pieces, which, link["ecg"]),
+        samples,
+        mask,
+        table.timelines["link"]["rate_hz"][owner],
+        lambda row, sample: table.device_time_ns(owner[row], sample),
+    )
+    finding = heard.finding
+    return Found(finding, which[finding["segment"]], owner[finding["row"]])
 
 
 def _oxygen(

@@ -20,6 +20,7 @@ from telesurv.alerts.fusion import Change, Lead
 from telesurv.alerts.model import Plan
 from telesurv.alerts.patient import PatientAlerts
 from telesurv.alerts.several import Several
+from telesurv.cascade import LEAD_KERNELS
 from telesurv.engine import Engine
 from telesurv.layouts import LAYOUTS, digest, restored
 from telesurv.table import LINK, Key, PatientTable
@@ -191,8 +192,7 @@ def _sections(table: PatientTable, link: Any) -> dict[str, tuple[Any, int, str]]
     if link["wave"] >= 0:
         found["quality"] = (table.wave, int(link["wave"]), "state")
     if link["ecg"] >= 0:
-        found["beats"] = (table.ecg, int(link["ecg"]), "beats")
-        found["rhythm"] = (table.ecg, int(link["ecg"]), "rhythm")
+        found |= {name: (table.ecg, int(link["ecg"]), name) for name in LEAD_KERNELS}
     if link["spo2"] >= 0:
         found["spo2"] = (table.spo2, int(link["spo2"]), "state")
     return found

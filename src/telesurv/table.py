@@ -6,10 +6,11 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from telesurv import cascade
 from telesurv.alerts.model import Plan
 from telesurv.plans import DEFAULT_PLAN, in_force, interval_s
 from telesurv.pool import Pool
-from telesurv_kernels import beats, quality, rhythm, ring, silence, spo2
+from telesurv_kernels import quality, ring, silence, spo2
 from telesurv_streams.channels import ECG, ecg_rank
 from telesurv_streams.channels import channel as channel_of
 from telesurv_streams.frame import sample_time_ns
@@ -70,8 +71,6 @@ LINK = np.dtype(
 
 # Patients have the same few settings and limits: each is made once.
 _quality_params = lru_cache(quality.params)
-_beats_params = lru_cache(beats.params)
-_rhythm_params = lru_cache(rhythm.params)
 _spo2_params = lru_cache(spo2.params)
 _silence_params = lru_cache(silence.params)
 
@@ -103,15 +102,7 @@ class PatientTable:
         self.wave = Pool(
             state=(quality.STATE, ()), params=(quality.PARAMS, ()), owner=(np.int64, ())
         )
-        self.ecg = Pool(
-            beats=(beats.STATE, ()),
-            beats_params=(beats.PARAMS, ()),
-            rhythm=(rhythm.STATE, ()),
-            rhythm_params=(rhythm.PARAMS, ()),
-            recent_beats=(ring.BEATS, (ring.BEATS_MAX,)),
-            recent_beats_head=(np.int64, ()),
-            owner=(np.int64, ()),
-        )
+        self.ecg = cascade.lead_pool()
         self.spo2 = Pool(state=(spo2.STATE, ()), params=(spo2.PARAMS, ()), owner=(np.int64, ()))
         self.rings: dict[int, Pool] = {}
         self.keys: dict[Key, int] = {}
@@ -187,7 +178,7 @@ class PatientTable:
                 rate or 1.0, scale, offset, ecg=channel.startswith(ECG)
             )
         if link["ecg"] >= 0:
-            self.ecg["beats_params"][link["ecg"]] = _beats_params(rate, scale)
+            cascade.set_rate(self.ecg, int(link["ecg"]), rate, scale)
         self._set_limits(int(link["patient"]), timeline)
         self._set_ring(timeline, ring.capacity(rate))
 
@@ -195,9 +186,8 @@ class PatientTable:
         link = self.timelines["link"][timeline]
         limits = in_force(self.plan_of[patient].limits)
         if link["ecg"] >= 0:
-            self.ecg["rhythm_params"][link["ecg"]] = _rhythm_params(
-                limits.heart_rate_low, limits.heart_rate_high
-            )
+            low, high = limits.heart_rate_low, limits.heart_rate_high
+            cascade.set_limits(self.ecg, int(link["ecg"]), low, high)
         if link["spo2"] >= 0:
             self.spo2["params"][link["spo2"]] = _spo2_params(
                 float(link["scale"]),

@@ -8,10 +8,12 @@ import pytest
 import wfdb
 from numpy.typing import NDArray
 
-from telesurv.annotate import Unsuited, annotate, find_beats, read_lead
+from telesurv.annotate import annotate
 from telesurv.cli import main
+from telesurv.lead import Lead, Unsuited, hear, read_lead
 from telesurv.simulate import Patient, Script
 from telesurv.simulate.patient import ECG_SCALE_MV
+from telesurv_kernels._dtypes import ASYSTOLE, EXTREME_TACHYCARDIA, ON, UNSURE
 from telesurv_streams.frame import MISSING
 
 PATIENT = Patient("sim", Script.parse("asystole@40s+8s", "extreme-tachycardia@60s+15s"), seed=8)
@@ -36,8 +38,13 @@ def write(
     return folder / name
 
 
+def lead_of(samples: NDArray[np.int16]) -> Lead:
+    return Lead("sim", 0, "II", samples, 250.0, ECG_SCALE_MV, 1, 250.0)
+
+
 def test_every_true_beat_is_found_at_its_sample_and_no_other() -> None:
-    peaks, unsure = find_beats(ECG, 250.0, ECG_SCALE_MV)
+    beats = hear(lead_of(ECG)).beats
+    peaks, unsure = beats["sample"], beats["flags"] & UNSURE
     assert len(peaks) == len(TRUTH)
     assert np.abs(peaks - TRUTH).max() <= 2
     assert not unsure.any()
@@ -45,9 +52,16 @@ def test_every_true_beat_is_found_at_its_sample_and_no_other() -> None:
 
 def test_the_last_beats_of_a_record_are_not_lost() -> None:
     end = int(TRUTH[-2]) + 30
-    peaks, _ = find_beats(ECG[:end], 250.0, ECG_SCALE_MV)
+    peaks = hear(lead_of(ECG[:end])).beats["sample"]
     assert abs(int(peaks[-1]) - int(TRUTH[-2])) <= 2
     assert (peaks < end).all()
+
+
+def test_rhythms_are_heard_with_the_beats() -> None:
+    finding = hear(lead_of(ECG)).finding
+    begun = finding[finding["kind"] == ON]
+    assert begun["condition"].tolist() == [ASYSTOLE, EXTREME_TACHYCARDIA]
+    assert abs(begun["onset_ns"][0] / 1e9 - 40) < 1
 
 
 @pytest.mark.parametrize("unit", ["mV", "uV"])

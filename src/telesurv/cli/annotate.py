@@ -35,7 +35,8 @@ def command(
     settings: Settings, wfdb_record: tuple[Path, ...], out: Path, lead: int | None, as_json: bool
 ) -> None:
     """Find the beats of WFDB records, as standard annotation files."""
-    from telesurv.annotate import Unsuited, annotate_all
+    from telesurv.annotate import annotate_all
+    from telesurv.lead import Unsuited
 
     with progress("annotate") as advance:
         try:

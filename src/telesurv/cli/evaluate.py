@@ -59,8 +59,8 @@ def beats(
     as_json: bool,
 ) -> None:
     """Score R-peaks of WFDB records that have reference beats (.atr), by EC57."""
-    from telesurv.annotate import Unsuited
     from telesurv.evaluate.beats import evaluate
+    from telesurv.lead import Unsuited
 
     with progress("evaluate beats") as advance:
         try:
@@ -76,9 +76,9 @@ def beats(
 @with_settings("cache_dir")
 def alarms(settings: Settings, folder: Path, out: Path | None, as_json: bool) -> None:
     """Judge the monitors' alarms of ALARMS.csv (record,type,true), as in the 2015 challenge."""
-    from telesurv.annotate import Unsuited
     from telesurv.evaluate.alarms import evaluate
     from telesurv.importers import Unreadable
+    from telesurv.lead import Unsuited
 
     with progress("evaluate alarms") as advance:
         try:

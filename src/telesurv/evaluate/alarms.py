@@ -19,11 +19,11 @@ import numpy as np
 from telesurv.alerts.conditions import CONDITIONS
 from telesurv.alerts.episode import moment
 from telesurv.alerts.model import Alert
-from telesurv.annotate import Unsuited
 from telesurv.engine import Engine
 from telesurv.evaluate.about import About, about
 from telesurv.evaluate.alarm_score import Interval, TypeFigures, figures, score, whole_set_score
 from telesurv.importers._source import Source
+from telesurv.lead import Unsuited
 from telesurv.replay import Reader
 from telesurv_kernels.registry import KERNELS
 from telesurv_streams.frame import sample_time_ns

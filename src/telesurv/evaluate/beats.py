@@ -12,9 +12,9 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from telesurv.annotate import Lead, Unsuited, beat_findings, read_lead
 from telesurv.evaluate import ec57
 from telesurv.evaluate.about import About, about
+from telesurv.lead import Lead, Unsuited, hear, read_lead
 
 BEAT_SYMBOLS = frozenset("NLRBAaJSVrFejnE/fQ?")
 """WFDB's codes of beats; `!`, a flutter wave, is none."""
@@ -139,7 +139,7 @@ def evaluate(
 
 def judge(folder: str, lead: Lead, reference: Reference, learning_s: float) -> Judged:
     """Find the beats of a lead and score them."""
-    found = beat_findings(lead.samples, lead.rate_hz, lead.scale_mv)
+    found = hear(lead).beats
     peaks = found["sample"].astype(np.int64)
 
     def counted(samples: NDArray[np.int64]) -> NDArray[np.int64]:

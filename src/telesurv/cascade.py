@@ -1,0 +1,112 @@
+"""What is found in ECG leads: the kernels one after the other, each over all rows at once.
+
+Engine, `annotate` and `evaluate` all run this. Per lead: `beats` finds R-peaks in readable
+signal, and event kernels make rhythms of them. The state of each kernel, and its parameters,
+are columns of one pool, a row a lead.
+"""
+
+from collections.abc import Callable
+from functools import lru_cache
+from types import ModuleType
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from telesurv.pool import Pool
+from telesurv_kernels import _dtypes as codes
+from telesurv_kernels import beats, rhythm, ring
+
+EVENT_KERNELS: dict[str, ModuleType] = {"rhythm": rhythm}
+"""What hears of a lead's beats."""
+
+LEAD_KERNELS: dict[str, ModuleType] = {"beats": beats, **EVENT_KERNELS}
+"""Kernels that have a row for each ECG lead, in the order in which they run."""
+
+# Leads have the same few settings and limits: each is made once.
+_beats_params = lru_cache(beats.params)
+_rhythm_params = lru_cache(rhythm.params)
+
+DeviceTime = Callable[[NDArray[np.int64], NDArray[np.int64]], NDArray[np.int64]]
+"""(row of the pool, sample of the lead) -> device time in ns."""
+
+
+class Heard(NamedTuple):
+    """What the kernels found in a batch of leads."""
+
+    beats: NDArray[Any]  # beats.FINDING: every BEAT, MARK and GAP, in samples
+    finding: NDArray[Any]  # FINDING: row of the pool, segment, device time
+
+
+def lead_pool() -> Pool:
+    """Return a pool whose rows are ECG leads: states, parameters, and the last beats."""
+    columns: dict[str, Any] = {
+        "recent_beats": (ring.BEATS, (ring.BEATS_MAX,)),
+        "recent_beats_head": (np.int64, ()),
+        "owner": (np.int64, ()),
+    }
+    for name, module in LEAD_KERNELS.items():
+        columns |= {name: (module.STATE, ()), f"{name}_params": (module.PARAMS, ())}
+    return Pool(**columns)
+
+
+def set_rate(pool: Pool, row: int, rate_hz: float, scale_mv: float) -> None:
+    """Make the parameters that depend on a lead's rate and on what a code is worth."""
+    pool["beats_params"][row] = _beats_params(rate_hz, scale_mv)
+
+
+def set_limits(pool: Pool, row: int, low_per_min: float, high_per_min: float) -> None:
+    """Make the parameters that depend on a patient's plan.
+
+    Parameters
+    ----------
+    low_per_min, high_per_min : limits of extreme bradycardia and tachycardia
+    """
+    pool["rhythm_params"][row] = _rhythm_params(low_per_min, high_per_min)
+
+
+def listen(
+    pool: Pool,
+    segments: NDArray[Any],
+    samples: NDArray[np.int16],
+    mask: NDArray[np.uint8],
+    rate_hz: NDArray[np.float64],
+    device_time_ns: DeviceTime,
+) -> Heard:
+    """Run the kernels over segments of leads; their states advance.
+
+    Parameters
+    ----------
+    pool : made by `lead_pool`
+    segments : SEGMENT[m], in the order of each row's samples
+    samples, mask : int16, uint8 [n]; the mask is what `quality` wrote
+    rate_hz : float64[rows of the pool]
+    """
+    total = int((segments["last"] - segments["first"]).sum())
+    raw = np.empty(beats.capacity(total, len(segments)), beats.FINDING)
+    count = beats.advance(pool["beats"], pool["beats_params"], segments, samples, mask, raw)
+    raw = raw[:count]
+    is_beat = raw["kind"] == codes.BEAT
+    columns = (raw[name][is_beat] for name in ("row", "sample", "decided", "flags"))
+    ring.remember_beats(pool["recent_beats"], pool["recent_beats_head"], *columns)
+    events = _events(raw, rate_hz, device_time_ns)
+    parts = []
+    for name, module in EVENT_KERNELS.items():
+        finding = np.empty(module.capacity(0, len(events)), codes.FINDING)
+        count = module.advance(pool[name], pool[f"{name}_params"], events, finding)
+        parts.append(finding[:count])
+    return Heard(raw, np.concatenate(parts))
+
+
+def _events(
+    raw: NDArray[Any], rate_hz: NDArray[np.float64], device_time_ns: DeviceTime
+) -> NDArray[Any]:
+    """Return what was found in samples as events in device time."""
+    events = np.empty(len(raw), codes.EVENT)
+    for name in ("row", "segment", "kind", "flags", "value"):
+        events[name] = raw[name]
+    events["time_ns"] = device_time_ns(raw["row"], raw["sample"])
+    events["decided_ns"] = device_time_ns(raw["row"], raw["decided"])
+    marks = raw["kind"] == codes.MARK
+    events["value"][marks] = np.rint(raw["value"][marks] * 1e9 / rate_hz[raw["row"][marks]])
+    return events
