@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from telesurv.accepted import Accepted
+from telesurv.alerts.conditions import OF_HEART
 from telesurv.alerts.episode import moment
 from telesurv.alerts.fusion import Change
 from telesurv.alerts.model import Alert, Minute, Mode
@@ -26,12 +27,7 @@ Step = tuple[int, int, int, Any]
 
 _HAPPENED, _END, _FOUND = range(3)
 _MINE = (-1, "", "")
-_RHYTHM = (
-    codes.ASYSTOLE,
-    codes.PAUSE,
-    codes.EXTREME_BRADYCARDIA,
-    codes.EXTREME_TACHYCARDIA,
-)
+_RHYTHM = frozenset(codes.CONDITIONS.index(name) for name in OF_HEART)
 _UNITS = {"heart_rate": "/min", "spo2": "%"}
 
 

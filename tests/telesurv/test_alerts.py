@@ -9,7 +9,7 @@ import pytest
 from alert_cases import CODE, T0, Bedside, S
 from telesurv.alerts import life
 from telesurv.alerts import patient as patient_module
-from telesurv.alerts.conditions import CONDITIONS, DAY_NS, HEART, JOIN_NS, MINUTE_NS
+from telesurv.alerts.conditions import CONDITIONS, DAY_NS, HEART, JOIN_NS, MINUTE_NS, OF_HEART
 from telesurv.alerts.episode import ENTRIES_MAX, NAMESPACE, alert_id, moment
 from telesurv.alerts.fusion import Change
 from telesurv.alerts.life import TRANSITIONS
@@ -356,6 +356,28 @@ def test_a_clock_is_right_again_after_an_hour_without_a_frame_from_the_future(be
     assert over.resolved == moment(at + SKEW_ENDS_NS)
 
 
-def test_the_hearts_chains_are_those_of_the_rhythm_kernel() -> None:
-    rhythm = {d.ASYSTOLE, d.PAUSE, d.EXTREME_BRADYCARDIA, d.EXTREME_TACHYCARDIA}
-    assert {c.chain for c in CONDITIONS.values() if CODE[c.name] in rhythm} == HEART
+def test_the_leads_decide_about_what_is_found_in_an_ecg() -> None:
+    of_ecg = {d.ASYSTOLE, d.PAUSE, d.EXTREME_BRADYCARDIA, d.EXTREME_TACHYCARDIA}
+    of_ecg |= set(range(d.VENTRICULAR_TACHYCARDIA, d.UNREADABLE))
+    assert {CODE[name] for name in OF_HEART} == of_ecg
+    assert {c.chain for c in CONDITIONS.values() if CODE[c.name] in of_ecg} == HEART
+    others = {c.chain for c in CONDITIONS.values() if c.name not in OF_HEART}
+    assert not others & HEART
+
+
+def test_a_heart_that_fails_in_several_ways_is_one_episode(bed: Bedside) -> None:
+    bed.on("extreme-tachycardia", 100, 101)
+    bed.on("ventricular-tachycardia", 102, 104)
+    bed.on("ventricular-fibrillation", 110, 115)
+    bed.off("extreme-tachycardia", 112, 116)
+    bed.on("asystole", 130, 134)
+    bed.off("ventricular-fibrillation", 130, 135)
+    (revisions,) = bed.revisions.values()
+    alert = revisions[-1]
+    assert alert.condition == "asystole"
+    assert [e.condition for e in alert.conditions] == [
+        "extreme-tachycardia",
+        "ventricular-tachycardia",
+        "ventricular-fibrillation",
+        "asystole",
+    ]

@@ -36,10 +36,26 @@ class Condition:
 
 
 _TABLE = (
-    Condition("extreme-bradycardia", "physiological", "high", "slow-heart", 1, "/min"),
-    Condition("asystole", "physiological", "high", "slow-heart", 2, "s"),
-    Condition("extreme-tachycardia", "physiological", "high", "fast-heart", 1, "/min"),
+    Condition("extreme-bradycardia", "physiological", "high", "failing-heart", 1, "/min"),
+    Condition("extreme-tachycardia", "physiological", "high", "failing-heart", 2, "/min"),
+    Condition("ventricular-tachycardia", "physiological", "high", "failing-heart", 3, "/min"),
+    Condition("asystole", "physiological", "high", "failing-heart", 4, "s"),
+    Condition("ventricular-fibrillation", "physiological", "high", "failing-heart", 5, "s"),
     Condition("pause", "physiological", "medium", "pause", unit="ms"),
+    Condition("ventricular-run", "physiological", "medium", "ventricular-run", unit="/min"),
+    Condition("supraventricular-tachycardia", "physiological", "medium", "atrium", 1, "/min"),
+    Condition("atrial-fibrillation", "physiological", "medium", "atrium", 2, "s"),
+    Condition("couplet", "physiological", "low", "couplet", unit="/min"),
+    Condition("bigeminy", "physiological", "low", "bigeminy"),
+    Condition("trigeminy", "physiological", "low", "trigeminy"),
+    Condition("missed-beat", "physiological", "low", "missed-beat"),
+    Condition(
+        "frequent-ventricular-beats",
+        "physiological",
+        "low",
+        "frequent-ventricular-beats",
+        unit="/h",
+    ),
     Condition("desaturation", "physiological", "medium", "oxygen", 1, "%"),
     Condition("severe-desaturation", "physiological", "high", "oxygen", 2, "%"),
     Condition(
@@ -60,14 +76,30 @@ _TABLE = (
         grace_ns=5 * MINUTE_NS,
         per_channel=True,
     ),
+    Condition(
+        "unreadable",
+        "technical",
+        "low",
+        "unreadable",
+        unit="%",
+        grace_ns=5 * MINUTE_NS,
+        per_channel=True,
+    ),
     Condition("non-transmission", "technical", "medium", "non-transmission", unit="s"),
     Condition("clock-skew", "technical", "low", "clock-skew", unit="s"),
     Condition("data-lost", "technical", "medium", "data-lost"),
     Condition("quarantined", "technical", "medium", "quarantined"),
 )
 
-HEART = frozenset({"slow-heart", "fast-heart", "pause"})
-"""The chains that the fused ECG leads decide about."""
-
 CONDITIONS: dict[str, Condition] = {condition.name: condition for condition in _TABLE}
 """Every condition that the engine can raise, by name."""
+
+OF_HEART = frozenset(
+    name
+    for name, condition in CONDITIONS.items()
+    if condition.kind == "physiological" and condition.chain != "oxygen"
+)
+"""The conditions that the fused ECG leads decide about."""
+
+HEART = frozenset(CONDITIONS[name].chain for name in OF_HEART)
+"""The chains of these."""

@@ -291,7 +291,7 @@ def _frame_strip(
 ) -> None:
     """Choose what the strip shows, and cut what there is of it."""
     before_ns, kept_ns = BEFORE_NS, KEPT_NS
-    if condition.unit == "%":
+    if condition.chain == "oxygen":
         before_ns, kept_ns = SLOW_BEFORE_NS, SLOW_KEPT_NS
     from_ns = max(change.onset_ns - before_ns, change.detected_ns - kept_ns)
     if episode.first_strip is None and from_ns > episode.strip_from_ns + COVERED_NS:

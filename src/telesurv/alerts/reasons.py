@@ -21,6 +21,55 @@ _TEXTS = {
         "Heart rate {value:.0f}/min over 17 beats in a row (limit {limit:g}/min).",
         "Fréquence cardiaque {value:.0f}/min sur 17 battements consécutifs (limite {limit:g}/min).",
     ),
+    "ventricular-tachycardia": (
+        "Ventricular tachycardia: 5 or more ventricular beats in a row at {value:.0f}/min "
+        "(limit {limit:g}/min).",
+        "Tachycardie ventriculaire : au moins 5 battements ventriculaires consécutifs à "
+        "{value:.0f}/min (limite {limit:g}/min).",
+    ),
+    "ventricular-run": (
+        "Run of 3 or 4 ventricular beats at {value:.0f}/min (limit {limit:g}/min).",
+        "Salve de 3 ou 4 battements ventriculaires à {value:.0f}/min (limite {limit:g}/min).",
+    ),
+    "ventricular-fibrillation": (
+        "Fibrillation or flutter of the ventricles: no distinct beats, an oscillating ECG for "
+        "{value:.1f} s (limit {limit:g} s).",
+        "Fibrillation ou flutter ventriculaire : ECG oscillant sans battement distinct pendant "
+        "{value:.1f} s (limite {limit:g} s).",
+    ),
+    "supraventricular-tachycardia": (
+        "Sudden regular tachycardia of narrow beats at {value:.0f}/min (limit {limit:g}/min).",
+        "Tachycardie régulière à QRS fins, de début soudain, à {value:.0f}/min "
+        "(limite {limit:g}/min).",
+    ),
+    "atrial-fibrillation": (
+        "Irregular without any pattern for over {limit:g} s, mean rate {value:.0f}/min: "
+        "atrial fibrillation.",
+        "Rythme irrégulier sans aucun motif pendant plus de {limit:g} s, fréquence moyenne "
+        "{value:.0f}/min : fibrillation atriale.",
+    ),
+    "couplet": (
+        "Two ventricular beats in a row, at {value:.0f}/min.",
+        "Deux battements ventriculaires consécutifs, à {value:.0f}/min.",
+    ),
+    "bigeminy": (
+        "Every second beat is ventricular, {limit:g} times or more.",
+        "Un battement sur deux est ventriculaire, au moins {limit:g} fois.",
+    ),
+    "trigeminy": (
+        "Every third beat is ventricular, {limit:g} times or more.",
+        "Un battement sur trois est ventriculaire, au moins {limit:g} fois.",
+    ),
+    "missed-beat": (
+        "{value:.0f} beats missing within a minute (limit {limit:g}): twice the usual interval, "
+        "without ectopy to explain it.",
+        "{value:.0f} battements manquants en une minute (limite {limit:g}) : intervalle double, "
+        "sans extrasystole qui l'explique.",
+    ),
+    "frequent-ventricular-beats": (
+        "{value:.0f} ventricular beats in an hour (limit {limit:g}).",
+        "{value:.0f} battements ventriculaires en une heure (limite {limit:g}).",
+    ),
     "desaturation": (
         "SpO2 down to {value:.0f} % (limit {limit:g} %).",
         "SpO2 abaissée à {value:.0f} % (limite {limit:g} %).",
@@ -36,6 +85,10 @@ _TEXTS = {
     "probe-off": (
         "Oximeter probe off: no valid SpO2 for {value:.0f} s.",
         "Capteur d'oxymétrie retiré : aucune SpO2 valide depuis {value:.0f} s.",
+    ),
+    "unreadable": (
+        "{channel} could not be read for {value:.0f} % of 5 min (limit {limit:g} %).",
+        "{channel} illisible pendant {value:.0f} % de 5 min (limite {limit:g} %).",
     ),
     "non-transmission": (
         "Nothing received for {duration} (allowed: {allowed}).",
