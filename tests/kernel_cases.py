@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from beat_cases import beats_of, events_of
 from telesurv_kernels import _dtypes
 from telesurv_kernels.registry import KERNELS
 
@@ -171,6 +172,16 @@ def rhythm_case() -> Case:
     return Case(KERNELS["rhythm"], KERNELS["rhythm"].params(), {"events": events})
 
 
+def atrial_case() -> Case:
+    """Sinus rhythm with ventricular beats, atrial fibrillation with a hole in it, and again."""
+    rng = np.random.default_rng(8)
+    still = 0.8 * (1 + rng.normal(0, 0.01, 330))
+    rr = np.concatenate([still[:60], 0.7 * rng.lognormal(0, 0.2, 120), still[60:]])
+    letters = "".join(rng.choice(list("NNNNNNNVS"), len(rr) + 1))
+    events = events_of(beats_of(letters, rr.tolist()), unreadable=[(80.0, 83.0)])
+    return Case(KERNELS["atrial"], KERNELS["atrial"].params(), {"events": events})
+
+
 def spo2_case() -> Case:
     """Readings a second that fall twice, are invalid, missing, and come irregularly."""
     rng = np.random.default_rng(4)
@@ -202,6 +213,7 @@ CASES: dict[str, Callable[[], Case]] = {
     "quality": quality_case,
     "beats": beats_case,
     "rhythm": rhythm_case,
+    "atrial": atrial_case,
     "spo2": spo2_case,
     "silence": silence_case,
 }

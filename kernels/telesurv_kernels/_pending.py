@@ -11,6 +11,13 @@ from telesurv_kernels._jit import kernel
 PENDING = 16
 """Beats that may wait; a heart does not beat 16 times in the second or so that they do."""
 
+SLACK_NS = 20_000_000
+"""A MARK may miss so much of its stretch and still be readable throughout.
+
+Shorter than any QRS (60 ms); two samples at 100 Hz, the lowest rate of an ECG, which
+rounding and a moving anchor may cost.
+"""
+
 
 @kernel
 def hold(s: Any, time_ns: int, flags: int) -> None:
@@ -46,6 +53,13 @@ def covered_by(s: Any, time_ns: int) -> int:
     while covered < s["pending"] and s["pending_ns"][covered] < time_ns:
         covered += 1
     return covered
+
+
+@kernel
+def readable_to(s: Any, mark: Any) -> bool:
+    """Say whether the signal was readable throughout up to a MARK, and no beat was lost."""
+    stretch_ns = mark["time_ns"] - s["decided_ns"]
+    return bool(mark["value"] >= stretch_ns - SLACK_NS and s["crowded"] == 0)
 
 
 @kernel

@@ -61,7 +61,7 @@ from telesurv_kernels._dtypes import (
 )
 from telesurv_kernels._finding import put_event
 from telesurv_kernels._jit import kernel
-from telesurv_kernels._pending import PENDING, covered_by, hold, release
+from telesurv_kernels._pending import PENDING, covered_by, hold, readable_to, release
 
 VERSION = 1
 """Rises when the meaning of the state changes."""
@@ -83,13 +83,6 @@ MINUTE_RR = 3
 
 SURE_NS = 2_000_000_000
 """Readable without a break for so long: sure; no such stretch for so long: unsure."""
-
-SLACK_NS = 20_000_000
-"""A MARK may miss so much of its stretch and still be readable throughout.
-
-Shorter than any QRS (60 ms); two samples at 100 Hz, the lowest rate of an ECG, which
-rounding and a moving anchor may cost.
-"""
 
 MINUTE_NS = 60_000_000_000
 
@@ -221,7 +214,7 @@ def _mark(s: Any, p: Any, event: Any, findings: NDArray[Any], found: int) -> int
     time_ns = event["time_ns"]
     covered = covered_by(s, time_ns)
     asystole_ns = np.int64(p["asystole_s"] * 1e9)
-    if event["value"] >= time_ns - s["decided_ns"] - SLACK_NS and s["crowded"] == 0:
+    if readable_to(s, event):
         if s["readable"] == 0:
             s["readable"] = 1
             s["stretch_ns"] = s["decided_ns"]

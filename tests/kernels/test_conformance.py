@@ -20,7 +20,14 @@ from telesurv_kernels import _dtypes, registry
 from telesurv_kernels.registry import KERNELS
 
 TESTS = Path(__file__).parents[1]
-STATE_BYTES_MAX = {"quality": 512, "beats": 4096, "rhythm": 1024, "spo2": 2048, "silence": 64}
+STATE_BYTES_MAX = {
+    "quality": 512,
+    "beats": 4096,
+    "rhythm": 1024,
+    "atrial": 1536,
+    "spo2": 2048,
+    "silence": 64,
+}
 CACHED: dict[str, tuple[Case, Outcome]] = {}
 
 each = pytest.mark.parametrize("name", KERNELS)
@@ -203,6 +210,7 @@ def silence(name: str) -> dict[str, NDArray[Any]]:
         "quality": {"samples": hum, "mask": np.zeros(15_000, np.uint8)},
         "beats": {"samples": hum, "mask": np.zeros(15_000, np.uint8)},
         "rhythm": {"events": np.zeros(0, _dtypes.EVENT)},
+        "atrial": {"events": np.zeros(0, _dtypes.EVENT)},
         "silence": {"events": np.zeros(0, KERNELS["silence"].ARRIVAL)},
         "spo2": {
             "samples": np.full(59, 9700, np.int16),

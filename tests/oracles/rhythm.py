@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from telesurv_kernels import _dtypes as d
 from telesurv_kernels import rhythm as k
-from telesurv_kernels._pending import PENDING
+from telesurv_kernels._pending import PENDING, SLACK_NS
 
 Finding = tuple[int, int, int, int, int, float, float]
 """kind, condition, onset_ns, end_ns, detected_ns, value, low"""
@@ -74,7 +74,7 @@ def steps_of(events: NDArray[Any]) -> list[Step]:
             steps.append(Step(time, decided, False, time))
             waiting = {}
         else:
-            readable = event["value"] >= time - last - k.SLACK_NS and not crowded
+            readable = event["value"] >= time - last - SLACK_NS and not crowded
             step = Step(time, decided, readable, last)
             if readable:
                 step.beats = [Beat(t, waiting[t], decided) for t in sorted(waiting) if t < time]

@@ -1,0 +1,334 @@
+"""Atrial fibrillation from beats: onset and end, by RR intervals that nothing foretells.
+
+An *event* kernel: it consumes the BEAT, MARK and GAP events of one ECG timeline, or of a belt
+that sends only beats, in device time (int64 nanoseconds), and needs no samples.
+
+**Irregularly irregular** is meant literally (Lake and Moorman 2011, coefficient of sample
+entropy). Of the last 40 pairs of RR that follow each other, all those are compared with each
+other whose first RR are alike, within 5 %: how often are the second ones alike, too? In sinus
+rhythm nearly always; in bigeminy, trigeminy or with single early beats often, for after like
+intervals come like ones; in atrial fibrillation no more often than by chance. This share,
+times the mean RR in seconds, is below `limit_s` in atrial fibrillation (the logarithm of it is
+their coefficient, up to a constant): fast and unpredictable weighs more than slow and
+unpredictable, which sinus arrhythmia is, too.
+
+- `atrial-fibrillation`: the window is irregular for 30 s of RR (ESC 2016), those included that
+  made it so. Onset: where irregular beats began to fill the window, 24 beats before it became
+  irregular (a window turns when three fifths of it are new); where all of a first window
+  is irregular, its begin. Value of ON: mean rate per minute of the window.
+- It ends after 60 beats of regular rhythm. End: 16 beats before the window became regular.
+  Value of OFF: seconds from onset to end; the burden of a day is their sum.
+
+**Ectopy** must not explain it. Where one ventricular or fusion beat lies between two others, half
+of the time between those stands for both RR: behind a compensatory pause that is the RR of the
+rhythm beneath. Two in a row, and nothing is taken. Supraventricular beats count like normal
+ones: atrial fibrillation makes early narrow beats itself, and who leaves them out leaves out
+what is to be found; their patterns are foretold. So are those of beats that nobody classified,
+less well (ventricular ones of many couplings pass).
+
+Flutter with variable conduction is found where its RR are not foretold, and is then called
+atrial fibrillation; flutter with regular conduction is not found.
+
+Unreadable is neither regular nor irregular: an RR counts if both its beats are sure and every
+MARK between says that the signal was readable throughout, and if it is 0.15 to 3 s long. While
+fibrillation of the ventricles is present or suspected none does. After 30 s without a pair of RR
+the window is begun anew; a condition that is present goes on.
+
+Deviations from the sources: a tolerance in parts of the RR, not in ms, pair by pair, so that
+counts are whole numbers and a beat costs two passes over the window. `limit_s` was set by hand
+on parts of afdb, mitdb and nsr2db, the rest is theirs or a round number.
+
+Decision delay: the rule's 30 s and the beats that turn the window, 24 at least; from where the
+definition is complete to the finding at most 36 beats and the MARK that covers the last.
+"""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from telesurv_kernels._dtypes import (
+    ATRIAL_FIBRILLATION,
+    BEAT,
+    CLASS_MASK,
+    CLASS_SHIFT,
+    FIBRILLATION,
+    FUSION,
+    MARK,
+    OFF,
+    ON,
+    UNSURE,
+    VENTRICULAR,
+)
+from telesurv_kernels._finding import put_event
+from telesurv_kernels._jit import kernel
+from telesurv_kernels._pending import PENDING, covered_by, hold, readable_to, release
+
+VERSION = 1
+"""Rises when the meaning of the state changes."""
+
+WINDOW = 40
+"""Pairs of RR that are compared."""
+
+ALIKE = 40
+"""Two RR are alike if they differ by less than their sum / ALIKE: 5 % of their mean."""
+
+ONSET_BACK, END_BACK = 24, 16
+"""Beats of the new rhythm in a window that turns irregular, and regular again."""
+
+REGULAR_BEATS = 60
+"""End it."""
+
+LIMIT_S = 0.19
+"""Share of pairs that repeat, times mean RR, in atrial fibrillation: 24 % at 75/min."""
+
+SHORTEST_S = 30.0
+"""ESC 2016."""
+
+RR_US_MIN, RR_US_MAX = 150_000, 3_000_000
+"""No RR of a heart that beats; longer ones are a pause."""
+
+HOLE_NS = 30_000_000_000
+"""So long without a pair, and what lay before is another window."""
+
+PARAMS = np.dtype(
+    [
+        ("limit_s", np.float64),
+        ("shortest_s", np.float64),
+    ]
+)
+
+STATE = np.dtype(
+    [
+        ("seen", np.int64),  # 1: decided_ns holds
+        ("decided_ns", np.int64),  # all beats before it are known: the last MARK or GAP
+        ("fibrillating", np.int64),  # 1: the ventricles fibrillate, or may
+        ("paired", np.int64),  # 1: an RR may begin at last_ns
+        ("last_ns", np.int64),  # the last beat that was not ectopic
+        ("skipped", np.int64),  # 1: an ectopic one followed
+        ("rr_us", np.int64),  # the RR that ended there; 0: none that counts
+        ("count", np.int64),  # pairs in the window
+        ("head", np.int64),  # slot of the next one; of the oldest when the window is full
+        ("judged", np.int64),  # 1: the window was full before
+        ("alike", np.int64),  # pairs of pairs with like first RR
+        ("repeated", np.int64),  # those of them with like second RR
+        ("sum_us", np.int64),  # of the second RR
+        ("present", np.int64),  # 1: atrial fibrillation
+        ("suspected", np.int64),  # 1: irregular since onset_ns, not yet for long enough
+        ("onset_ns", np.int64),
+        ("irregular_us", np.int64),  # RR since then
+        ("regular", np.int64),  # regular beats since end_ns; 0: irregular
+        ("end_ns", np.int64),
+        ("first_us", np.int32, (WINDOW,)),
+        ("second_us", np.int32, (WINDOW,)),
+        ("beats_ns", np.int64, (WINDOW,)),  # where the second RR ends
+        ("crowded", np.int64),  # 1: a beat did not fit: the stretch is not to be trusted
+        ("pending", np.int64),  # beats that wait for their MARK, by time
+        ("pending_ns", np.int64, (PENDING,)),
+        ("pending_flags", np.int64, (PENDING,)),
+    ]
+)
+
+
+def params(limit_s: float = LIMIT_S, shortest_s: float = SHORTEST_S) -> NDArray[Any]:
+    """Return the PARAMS of a row, shape ``()``.
+
+    Parameters
+    ----------
+    limit_s : share of pairs of RR that repeat, times the mean RR, below which they are irregular
+    shortest_s : irregular RR that make atrial fibrillation, seconds
+    """
+    assert 0 < limit_s < 1, limit_s
+    assert shortest_s > 0, shortest_s
+    row = np.zeros((), PARAMS)
+    row["limit_s"] = limit_s
+    row["shortest_s"] = shortest_s
+    return row
+
+
+def capacity(samples: int, segments: int) -> int:
+    """Return an upper bound of the findings of one call.
+
+    Parameters
+    ----------
+    samples : number of events given
+    segments : distinct rows among them, or more
+
+    A beat leads to one finding at most; beats of earlier calls may wait.
+    """
+    return samples + PENDING * segments
+
+
+@kernel
+def advance(
+    state: NDArray[Any], params: NDArray[Any], events: NDArray[Any], findings: NDArray[Any]
+) -> int:
+    """Consume `events` and return how many `findings` were written.
+
+    Parameters
+    ----------
+    state : STATE[rows], updated in place
+    params : PARAMS[rows]
+    events : EVENT[m]; of one row in the order in which they were decided
+    findings : FINDING[capacity]
+    """
+    found = 0
+    for index in range(len(events)):
+        event = events[index]
+        row = event["row"]
+        s = state[row]
+        kind = event["kind"]
+        if kind == BEAT:
+            hold(s, event["time_ns"], event["flags"])
+        elif kind == FIBRILLATION:
+            s["fibrillating"] = event["value"] != 0.0
+        elif kind == MARK and s["seen"] == 1 and event["time_ns"] >= s["decided_ns"]:
+            covered = covered_by(s, event["time_ns"])
+            if readable_to(s, event):
+                for slot in range(covered):
+                    beat_ns, flags = s["pending_ns"][slot], s["pending_flags"][slot]
+                    found = _beat(s, params[row], beat_ns, flags, event, findings, found)
+            else:
+                s["paired"] = 0
+            s["decided_ns"] = event["time_ns"]
+            release(s, covered)
+        else:
+            # A MARK that is the first event, or lies before what was decided, tells no more
+            # than a GAP: signal begins here.
+            s["seen"] = 1
+            s["decided_ns"] = event["time_ns"]
+            s["paired"] = 0
+            s["fibrillating"] = 0
+            release(s, s["pending"])
+    return found
+
+
+@kernel
+def _beat(
+    s: Any, p: Any, time_ns: int, flags: int, event: Any, findings: NDArray[Any], found: int
+) -> int:
+    """Take a beat of a stretch that was readable up to it."""
+    beat_class = flags >> CLASS_SHIFT & CLASS_MASK
+    ectopic = beat_class in (VENTRICULAR, FUSION)
+    if flags & UNSURE or s["fibrillating"] == 1:
+        s["paired"] = 0
+        return found
+    if ectopic:
+        s["paired"] = s["paired"] == 1 and s["skipped"] == 0
+        s["skipped"] = 1
+        return found
+    before_us, rr_us = 0, 0
+    if s["paired"] == 1:
+        before_us = s["rr_us"]
+        rr_us = (time_ns - s["last_ns"]) // (1000 * (1 + s["skipped"]))
+        if not RR_US_MIN <= rr_us <= RR_US_MAX:
+            rr_us = 0
+    s["paired"] = 1
+    s["skipped"] = 0
+    s["last_ns"] = time_ns
+    s["rr_us"] = rr_us
+    if before_us == 0 or rr_us == 0:
+        return found
+    _push(s, before_us, rr_us, time_ns)
+    if s["count"] < WINDOW:
+        return found
+    # Share of pairs that repeat * mean RR < limit, without a division.
+    left = s["repeated"] * s["sum_us"] * 1e-6
+    irregular = left < p["limit_s"] * (s["alike"] * WINDOW)
+    back = WINDOW - 1
+    if s["judged"] == 1:
+        back = ONSET_BACK if irregular else END_BACK
+    s["judged"] = 1
+    if s["present"] == 0:
+        return _begin(s, p, irregular, back, event, findings, found)
+    return _end(s, irregular, back, event, findings, found)
+
+
+@kernel
+def _push(s: Any, first_us: int, second_us: int, time_ns: int) -> None:
+    """Put a pair of RR into the window in the place of the oldest, and keep the counts."""
+    newest_ns = s["beats_ns"][(s["head"] - 1) % WINDOW]
+    if s["count"] > 0 and not 0 <= time_ns - newest_ns <= HOLE_NS:
+        s["count"] = 0
+        s["head"] = 0
+        s["judged"] = 0
+        s["alike"] = 0
+        s["repeated"] = 0
+        s["sum_us"] = 0
+        s["suspected"] = 0
+        s["regular"] = 0
+    head = s["head"]
+    if s["count"] == WINDOW:
+        old_us = s["second_us"][head]
+        alike, repeated = _like(s, WINDOW, s["first_us"][head], old_us)
+        s["alike"] -= alike
+        s["repeated"] -= repeated
+        s["sum_us"] -= old_us
+    else:
+        s["count"] += 1
+    s["first_us"][head] = first_us
+    s["second_us"][head] = second_us
+    s["beats_ns"][head] = time_ns
+    s["head"] = (head + 1) % WINDOW
+    alike, repeated = _like(s, s["count"], np.int32(first_us), np.int32(second_us))
+    s["alike"] += alike
+    s["repeated"] += repeated
+    s["sum_us"] += second_us
+
+
+@kernel
+def _like(s: Any, count: int, first_us: Any, second_us: Any) -> tuple[Any, Any]:
+    """Compare a pair of the window with the others: how many first RR, and both, are alike."""
+    firsts, seconds = s["first_us"], s["second_us"]
+    alike, repeated = np.int32(0), np.int32(0)
+    for slot in range(count):
+        first = abs(firsts[slot] - first_us) * ALIKE < firsts[slot] + first_us
+        second = abs(seconds[slot] - second_us) * ALIKE < seconds[slot] + second_us
+        alike += first
+        repeated += first & second
+    return alike - 1, repeated - 1  # it is like itself
+
+
+@kernel
+def _begin(
+    s: Any, p: Any, irregular: bool, back: int, event: Any, findings: NDArray[Any], found: int
+) -> int:
+    """Judge whether it has been irregular for long enough."""
+    if not irregular:
+        s["suspected"] = 0
+        return found
+    newest = s["head"] - 1
+    if s["suspected"] == 0:
+        s["suspected"] = 1
+        s["onset_ns"] = s["beats_ns"][(newest - back) % WINDOW]
+        s["irregular_us"] = 0
+        for beat in range(back):
+            s["irregular_us"] += s["second_us"][(newest - beat) % WINDOW]
+    else:
+        s["irregular_us"] += s["second_us"][newest % WINDOW]
+    if s["irregular_us"] < p["shortest_s"] * 1e6:
+        return found
+    s["present"] = 1
+    s["suspected"] = 0
+    s["regular"] = 0
+    per_min = WINDOW * 60e6 / s["sum_us"]
+    return put_event(findings, found, event, ON, ATRIAL_FIBRILLATION, s["onset_ns"], 0, per_min)
+
+
+@kernel
+def _end(s: Any, irregular: bool, back: int, event: Any, findings: NDArray[Any], found: int) -> int:
+    """Judge whether it has been regular for long enough."""
+    if irregular:
+        s["regular"] = 0
+        return found
+    if s["regular"] == 0:
+        s["regular"] = back
+        s["end_ns"] = max(s["beats_ns"][(s["head"] - 1 - back) % WINDOW], s["onset_ns"])
+    else:
+        s["regular"] += 1
+    if s["regular"] < REGULAR_BEATS:
+        return found
+    s["present"] = 0
+    s["regular"] = 0
+    burden_s = (s["end_ns"] - s["onset_ns"]) / 1e9
+    return put_event(findings, found, event, OFF, ATRIAL_FIBRILLATION, 0, s["end_ns"], burden_s)
