@@ -84,7 +84,7 @@ def cut(table: PatientTable, timeline: int, from_ns: int, to_ns: int) -> Strip |
         scale=float(link["scale"]),
         offset=float(link["offset"]),
         samples=samples.astype("<i2").tobytes(),
-        unreadable=_runs(masked),
+        unreadable=unreadable_runs(masked),
         beats=beats,
     )
 
@@ -127,7 +127,7 @@ def _beats(
     return tuple(found)
 
 
-def _runs(mask: NDArray[np.uint8]) -> tuple[tuple[int, int, str], ...]:
+def unreadable_runs(mask: NDArray[np.uint8]) -> tuple[tuple[int, int, str], ...]:
     """Return the unreadable stretches of a mask, [from, to) and why."""
     why = np.zeros(len(mask), np.int64)
     for number, (bit, _) in reversed(list(enumerate(WHY, 1))):

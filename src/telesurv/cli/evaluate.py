@@ -1,52 +1,91 @@
 """`telesurv evaluate`: score what the engine finds against what experts say."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from telesurv.cli._output import progress, table
+from telesurv.cli._output import Advance, progress, table
 from telesurv.cli._run import DURATION, with_settings
 from telesurv.settings import Settings
 
 if TYPE_CHECKING:
-    from telesurv.evaluate.page import Report
+    from telesurv.evaluate.looks import Report
 
 F = TypeVar("F", bound=Callable[..., Any])
 
 EPILOG = """\b
 Examples:
-  telesurv evaluate beats mitdb --out accuracy-mitdb.json
-  telesurv evaluate alarms challenge-2015 --out accuracy-challenge-2015.json
+  telesurv evaluate beats mitdb --json accuracy-mitdb.json --html mitdb.html
+  telesurv evaluate beats noise --only '*06' --noise-from 5m --noise-period 2m
+  telesurv evaluate alarms challenge-2015 --html alarms.html
   telesurv evaluate table accuracy-*.json --out ACCURACY.md"""
 
 FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
 FILE = click.Path(dir_okay=False, path_type=Path)
+OUTPUT = click.Path(dir_okay=False, allow_dash=True, path_type=Path)
 
 
 @click.group("evaluate", epilog=EPILOG)
 def command() -> None:
-    """Score beats and alarms against what experts say of WFDB records."""
+    """Score what is found in WFDB records against what experts say of them."""
 
 
 def _outputs(run: F) -> F:
-    out = click.option("--out", type=FILE, metavar="FILE", help="Write the report as JSON.")
-    as_json = click.option("--json", "as_json", is_flag=True, help="Print it as JSON.")
-    return out(as_json(run))
+    as_json = click.option(
+        "--json",
+        "json_file",
+        type=OUTPUT,
+        metavar="FILE",
+        help="Write the report as JSON; - prints it instead of the tables.",
+    )
+    as_html = click.option(
+        "--html",
+        "html_file",
+        type=FILE,
+        metavar="FILE",
+        help="Write a page with tables, plots and the worst stretches.",
+    )
+    return as_json(as_html(run))
 
 
-@command.command("beats")
-@click.argument("folder", nargs=-1, required=True, type=FOLDER)
-@click.option(
+_folders = click.argument("folder", nargs=-1, required=True, type=FOLDER)
+_lead = click.option(
     "--lead", type=click.IntRange(0), metavar="N", help="Which signal, from 0 [the first ECG]"
 )
-@click.option(
+_learning = click.option(
     "--learning",
     type=DURATION,
     default="5m",
     metavar="DURATION",
     help="What lies before does not count [5m, as in EC57]",
+)
+
+
+@command.command("beats")
+@_folders
+@_lead
+@click.option(
+    "--only",
+    multiple=True,
+    metavar="PATTERN",
+    help="Only records whose name matches, such as '*06'; may be repeated.",
+)
+@_learning
+@click.option(
+    "--noise-from",
+    type=DURATION,
+    metavar="DURATION",
+    help="Noise was mixed into the records from here on, in every other period; how much of it "
+    "is called readable is told.",
+)
+@click.option(
+    "--noise-period",
+    type=DURATION,
+    default="2m",
+    metavar="DURATION",
+    help="How long noise lasts, and the calm after it [2m]",
 )
 @_outputs
 @with_settings("cache_dir")
@@ -54,46 +93,50 @@ def beats(
     settings: Settings,
     folder: tuple[Path, ...],
     lead: int | None,
+    only: tuple[str, ...],
     learning: float,
-    out: Path | None,
-    as_json: bool,
+    noise_from: float | None,
+    noise_period: float,
+    json_file: Path | None,
+    html_file: Path | None,
 ) -> None:
     """Score R-peaks of WFDB records that have reference beats (.atr), by EC57."""
-    from telesurv.evaluate.beats import evaluate
-    from telesurv.lead import Unsuited
+    from telesurv.evaluate.beats import Noise, evaluate
 
-    with progress("evaluate beats") as advance:
-        try:
-            report = evaluate(folder, lead=lead, learning_s=learning, progress=advance)
-        except Unsuited as error:
-            raise click.ClickException(str(error)) from None
-    _say(report, out, as_json)
+    noise = None
+    if noise_from is not None:
+        noise = Noise(from_s=noise_from, period_s=noise_period)
+
+    def run(advance: Advance) -> "Report":
+        return evaluate(
+            folder, lead=lead, only=only, learning_s=learning, noise=noise, progress=advance
+        )
+
+    _evaluate("evaluate beats", run, folder, json_file, html_file)
 
 
 @command.command("alarms")
 @click.argument("folder", type=FOLDER)
 @_outputs
 @with_settings("cache_dir")
-def alarms(settings: Settings, folder: Path, out: Path | None, as_json: bool) -> None:
+def alarms(
+    settings: Settings, folder: Path, json_file: Path | None, html_file: Path | None
+) -> None:
     """Judge the monitors' alarms of ALARMS.csv (record,type,true), as in the 2015 challenge."""
     from telesurv.evaluate.alarms import evaluate
-    from telesurv.importers import Unreadable
-    from telesurv.lead import Unsuited
 
-    with progress("evaluate alarms") as advance:
-        try:
-            report = evaluate(folder, advance)
-        except (Unsuited, Unreadable) as error:
-            raise click.ClickException(str(error)) from None
-    _say(report, out, as_json)
+    _evaluate(
+        "evaluate alarms", lambda advance: evaluate(folder, advance), [folder], json_file, html_file
+    )
 
 
 @command.command("table")
 @click.argument("report", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path))
 @click.option("--out", type=FILE, metavar="FILE", help="Where the page goes [standard output]")
 def table_(report: tuple[Path, ...], out: Path | None) -> None:
-    """Make one Markdown page of reports that beats and alarms wrote."""
-    from telesurv.evaluate.page import load, markdown
+    """Make one Markdown page of reports that the other commands wrote with --json."""
+    from telesurv.evaluate.looks import load
+    from telesurv.evaluate.page import markdown
 
     try:
         page = markdown([load(file) for file in report])
@@ -105,12 +148,30 @@ def table_(report: tuple[Path, ...], out: Path | None) -> None:
         out.write_text(page)
 
 
-def _say(report: "Report", out: Path | None, as_json: bool) -> None:
-    from telesurv.evaluate.page import dump, heads, notes, rows
+def _evaluate(
+    label: str,
+    run: Callable[[Advance], "Report"],
+    folders: Sequence[Path],
+    json_file: Path | None,
+    html_file: Path | None,
+) -> None:
+    """Run an evaluation, write its report, and say it."""
+    from telesurv.importers import Unreadable
+    from telesurv.lead import Unsuited
 
-    if out is not None:
-        out.write_bytes(dump(report))
-    if as_json:
-        click.echo(dump(report), nl=False)
-    else:
-        click.echo("\n".join([table(rows(report), heads(report)), "", *notes(report)]))
+    with progress(label) as advance:
+        try:
+            report = run(advance)
+        except (Unsuited, Unreadable) as error:
+            raise click.ClickException(str(error)) from None
+    from telesurv.evaluate.looks import dump
+    from telesurv.evaluate.page import text
+
+    to_stdout = json_file is not None and str(json_file) == "-"
+    if json_file is not None and not to_stdout:
+        json_file.write_bytes(dump(report))
+    if html_file is not None:
+        from telesurv.evaluate.html_page import html
+
+        html_file.write_text(html(report, {folder.resolve().name: folder for folder in folders}))
+    click.echo(dump(report).decode() if to_stdout else text(report, table), nl=not to_stdout)

@@ -9,19 +9,19 @@ lists its condition, detected by 5:00 and present at some time of the last 16 s.
 import csv
 from collections import defaultdict
 from collections.abc import Callable, Iterator
-from datetime import timedelta
+from datetime import datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
 
 import msgspec
 import numpy as np
 
-from telesurv.alerts.conditions import CONDITIONS
 from telesurv.alerts.episode import moment
 from telesurv.alerts.model import Alert
 from telesurv.engine import Engine
 from telesurv.evaluate.about import About, about
 from telesurv.evaluate.alarm_score import Interval, TypeFigures, figures, score, whole_set_score
+from telesurv.evaluate.figures import Histogram, Spread, histogram, spread
 from telesurv.importers._source import Source
 from telesurv.lead import Unsuited
 from telesurv.replay import Reader
@@ -36,6 +36,11 @@ ALARM_S = 300
 
 BEFORE_S = 16
 """How long before it the condition may have been over."""
+
+SEEN_S = 60
+"""How far back a report tells what was seen before an alarm."""
+
+DELAY_BIN_MS = 500
 
 TABLE_FILE = "ALARMS.csv"
 
@@ -54,13 +59,31 @@ PATIENT = "alarm"
 Progress = Callable[[float, float, str], None]
 
 
+class Seen(msgspec.Struct, frozen=True, kw_only=True):
+    """A condition that the engine had announced; seconds from the record's begin."""
+
+    condition: str
+    onset_s: float
+    detected_s: float
+    resolved_s: float | None  # None: present at the alarm
+
+
 class Alarm(msgspec.Struct, frozen=True, kw_only=True):
-    """One alarm of a monitor, and whether the engine confirms it; None: not judged yet."""
+    """One alarm of a monitor, and whether the engine confirms it."""
 
     record: str
     type: str
     true: bool
-    confirmed: bool | None = None
+    confirmed: bool = False
+    seen: tuple[Seen, ...] = ()  # present in the last 60 s before the alarm
+
+
+class Delay(msgspec.Struct, frozen=True, kw_only=True):
+    """From onset to detection, of every time that a condition was announced in the records."""
+
+    condition: str
+    times: int
+    detected: Spread
 
 
 class AlarmsReport(msgspec.Struct, frozen=True, kw_only=True, tag="alarms", tag_field="kind"):
@@ -71,10 +94,12 @@ class AlarmsReport(msgspec.Struct, frozen=True, kw_only=True, tag="alarms", tag_
     alarm_s: float
     before_s: float
     types: tuple[TypeFigures, ...]
-    not_judged: dict[str, int]  # alarms of types that the engine does not find yet
-    score: Interval | None  # over the types that are judged, as they are in the folder
+    score: Interval | None  # of the alarms as they are in the folder
     whole_set_score: Interval | None  # weighted to the challenge's 750 records
+    seen_s: float
     alarms: tuple[Alarm, ...]
+    delays: tuple[Delay, ...]
+    delay_histogram: Histogram  # of all conditions
 
 
 def evaluate(folder: Path, progress: Progress = lambda done, total, text: None) -> AlarmsReport:
@@ -88,34 +113,44 @@ def evaluate(folder: Path, progress: Progress = lambda done, total, text: None) 
         for a record that is missing or damaged
     """
     listed = read_alarms(folder)
-    judged_types = {kind for kind, by in CONFIRMED_BY.items() if by[0] in CONDITIONS}
-    alarms = []
+    judged = []
+    delays_ms: dict[str, list[float]] = defaultdict(list)
     for number, alarm in enumerate(listed):
         progress(number, len(listed), alarm.record)
-        if alarm.type in judged_types:
-            alerts, start_ns = alerts_of(folder / alarm.record)
-            found = confirms(alerts, CONFIRMED_BY[alarm.type], start_ns + ALARM_S * NS)
-            alarm = msgspec.structs.replace(alarm, confirmed=found)
-        alarms.append(alarm)
+        alerts, start_ns = alerts_of(folder / alarm.record)
+        found = confirms(alerts, CONFIRMED_BY[alarm.type], start_ns + ALARM_S * NS)
+        every = announced(alerts, start_ns)
+        for seen in every:
+            delays_ms[seen.condition].append(1000 * (seen.detected_s - seen.onset_s))
+        begin_s = ALARM_S - SEEN_S
+        last = [one for one in every if one.resolved_s is None or one.resolved_s >= begin_s]
+        judged.append(msgspec.structs.replace(alarm, confirmed=found, seen=tuple(last)))
+    return _report(folder, judged, delays_ms)
+
+
+def _report(folder: Path, alarms: list[Alarm], delays_ms: dict[str, list[float]]) -> AlarmsReport:
     types = []
-    for kind in [kind for kind in CONFIRMED_BY if kind in judged_types]:
-        of_type = [(one.true, bool(one.confirmed)) for one in alarms if one.type == kind]
-        if of_type:
-            types.append(figures(kind, CONFIRMED_BY[kind][0], of_type))
-    not_judged: dict[str, int] = {}
-    for alarm in alarms:
-        if alarm.confirmed is None:
-            not_judged[alarm.type] = not_judged.get(alarm.type, 0) + 1
+    for kind, by in CONFIRMED_BY.items():
+        if of_type := [(one.true, one.confirmed) for one in alarms if one.type == kind]:
+            types.append(figures(kind, by[0], of_type))
+    delays = {name: np.array(times) for name, times in sorted(delays_ms.items())}
     return AlarmsReport(
         about=about(KERNELS),
         folder=folder.resolve().name,
         alarm_s=ALARM_S,
         before_s=BEFORE_S,
         types=tuple(types),
-        not_judged=not_judged,
         score=score(types),
         whole_set_score=whole_set_score(types),
+        seen_s=SEEN_S,
         alarms=tuple(alarms),
+        delays=tuple(
+            Delay(condition=name, times=len(times), detected=spread(times))
+            for name, times in delays.items()
+        ),
+        delay_histogram=histogram(
+            np.maximum(np.concatenate([np.empty(0), *delays.values()]), 0.0), DELAY_BIN_MS
+        ),
     )
 
 
@@ -167,6 +202,33 @@ def confirms(alerts: list[Alert], conditions: tuple[str, ...], alarm_ns: int) ->
         for alert in alerts
         for entry in alert.conditions
     )
+
+
+def announced(alerts: list[Alert], start_ns: int) -> list[Seen]:
+    """Return the conditions of the heart that alerts list, in the order of their detection.
+
+    What was detected after the alarm is not among them; what ended after it is present.
+    """
+    start = moment(start_ns)
+
+    def seconds(instant: datetime) -> float:
+        return round((instant - start).total_seconds(), 3)
+
+    found = []
+    for alert in alerts:
+        for entry in alert.conditions:
+            if alert.kind != "physiological" or seconds(entry.detected) > ALARM_S:
+                continue
+            ended_s = None if entry.resolved is None else seconds(entry.resolved)
+            found.append(
+                Seen(
+                    condition=entry.condition,
+                    onset_s=seconds(entry.onset),
+                    detected_s=seconds(entry.detected),
+                    resolved_s=ended_s if ended_s is not None and ended_s <= ALARM_S else None,
+                )
+            )
+    return sorted(found, key=lambda seen: seen.detected_s)
 
 
 def _rows(source: Source) -> Iterator[tuple[int, Row]]:

@@ -2,12 +2,18 @@
 
 A beat is found when a detection lies within 150 ms of it; pairs are made one to one, in the
 order of time, the nearest preferred. The first 5 minutes are a learning period, and beats
-and detections in ventricular fibrillation do not count. Sensitivity is TP / (TP + FN),
-positive predictivity TP / (TP + FP); *gross* figures sum the counts of all records.
+and detections in ventricular fibrillation do not count. A beat that was missed while nothing
+was analysed (EC57's *shutdown*: signal that was called unreadable) counts as missed like any
+other. Sensitivity is TP / (TP + FN), positive predictivity TP / (TP + FP); *gross* figures
+sum the counts of all records.
+
+Pairs are made before it is asked what counts: the beat at 5:00.01 and its detection at
+4:59.99 are a pair, and a detection whose beat lies in the learning period is not invented.
 """
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -72,26 +78,50 @@ def match(beats: NDArray[np.int64], found: NDArray[np.int64], window: float) -> 
     return np.array(pairs, np.int64).reshape(-1, 2)
 
 
-def counted(
-    samples: NDArray[np.int64],
+class Matched(NamedTuple):
+    """What counts: indices of beats and of detections, rising."""
+
+    pairs: NDArray[np.int64]  # [n, 2]: of the beat and of its detection
+    missed: NDArray[np.int64]  # beats
+    invented: NDArray[np.int64]  # detections
+
+
+def compare(
+    beats: NDArray[np.int64],
+    found: NDArray[np.int64],
     rate_hz: float,
     *,
     learning_s: float = LEARNING_S,
     excluded: Sequence[tuple[int, int]] = (),
-) -> NDArray[np.int64]:
-    """Return the samples that count.
+) -> Matched:
+    """Return which beats of a record were found, which were missed, and what was invented.
 
     Parameters
     ----------
-    samples : int64[n]
+    beats, found : int64[n], int64[m], sorted samples
     rate_hz : samples a second
     learning_s : what lies before does not count
     excluded : first and last sample of the stretches that do not count (fibrillation)
     """
-    kept = samples >= learning_s * rate_hz
+    real = np.flatnonzero(_outside(beats, excluded))
+    pairs = match(beats[real], found, WINDOW_S * rate_hz)
+    pairs[:, 0] = real[pairs[:, 0]]
+    start = learning_s * rate_hz
+    missed = np.setdiff1d(real, pairs[:, 0])
+    invented = np.setdiff1d(np.arange(len(found)), pairs[:, 1])
+    invented = invented[_outside(found[invented], excluded)]
+    return Matched(
+        pairs[beats[pairs[:, 0]] >= start],
+        missed[beats[missed] >= start],
+        invented[found[invented] >= start],
+    )
+
+
+def _outside(samples: NDArray[np.int64], excluded: Sequence[tuple[int, int]]) -> NDArray[np.bool_]:
+    outside = np.ones(len(samples), np.bool_)
     for first, last in excluded:
-        kept &= (samples < first) | (samples > last)
-    return samples[kept]
+        outside &= (samples < first) | (samples > last)
+    return outside
 
 
 def score(
@@ -102,18 +132,9 @@ def score(
     learning_s: float = LEARNING_S,
     excluded: Sequence[tuple[int, int]] = (),
 ) -> Score:
-    """Score the detections of one record.
-
-    Parameters
-    ----------
-    beats, found : int64[n], int64[m], sorted samples
-    rate_hz : samples a second
-    learning_s, excluded : see `counted`
-    """
-    beats = counted(beats, rate_hz, learning_s=learning_s, excluded=excluded)
-    found = counted(found, rate_hz, learning_s=learning_s, excluded=excluded)
-    pairs = len(match(beats, found, WINDOW_S * rate_hz))
-    return Score(pairs, len(beats) - pairs, len(found) - pairs)
+    """Count `compare`; its parameters."""
+    of = compare(beats, found, rate_hz, learning_s=learning_s, excluded=excluded)
+    return Score(len(of.pairs), len(of.missed), len(of.invented))
 
 
 def gross(scores: Iterable[Score]) -> Score:

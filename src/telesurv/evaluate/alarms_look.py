@@ -1,0 +1,185 @@
+"""How a report of alarms is shown."""
+
+from collections.abc import Iterator
+
+from telesurv.evaluate import plots
+from telesurv.evaluate.alarm_score import Interval
+from telesurv.evaluate.alarms import Alarm, AlarmsReport
+from telesurv.evaluate.figures import Spread
+from telesurv.evaluate.view import (
+    Card,
+    Folders,
+    Instant,
+    Look,
+    Mark,
+    Picture,
+    Table,
+    between,
+    percent,
+    whole,
+)
+from telesurv.lead import hear, read_lead
+
+HEADS = ("alarm", "TP", "FN", "TN", "FP", "sensitivity %", "specificity %")
+DELAY_HEADS = ("condition", "times", "median s", "99 % s", "longest s")
+ALARM_HEADS = ("record", "alarm", "is", "confirmed", "outcome", "seen before the alarm")
+OUTCOMES = {(True, False): "FN", (False, True): "FP", (True, True): "TP", (False, False): "TN"}
+
+PICTURE_S = 20.0
+PICTURES = 36
+"""Alarms that are drawn at most: the missed true ones before the confirmed false ones."""
+
+
+def title(report: AlarmsReport) -> str:
+    """Return what was judged."""
+    return f"Alarms: {report.folder}"
+
+
+def cards(report: AlarmsReport) -> list[Card]:
+    """Return the figures that one looks for first."""
+    found = []
+    for name, scored in (
+        ("Score, whole set", report.whole_set_score),
+        ("Score, this folder", report.score),
+    ):
+        if scored:
+            found.append(Card(name, percent(scored.score, 1), f"{_bounds(scored)}, bootstrap"))
+    for one in report.types:
+        value = f"{percent(one.sensitivity, 0)} / {percent(one.specificity, 0)} %"
+        count = f"sensitivity / specificity, {one.tp + one.fn} true, {one.tn + one.fp} false"
+        found.append(Card(one.condition, value, count))
+    return found
+
+
+def brief(report: AlarmsReport) -> list[Table]:
+    """Return types and delays."""
+    rows = [
+        (
+            one.condition,
+            *(str(count) for count in (one.tp, one.fn, one.tn, one.fp)),
+            between(one.sensitivity, one.sensitivity_interval, 1),
+            between(one.specificity, one.specificity_interval, 1),
+        )
+        for one in report.types
+    ]
+    delays = [
+        (one.condition, str(one.times), *(_seconds(ms) for ms in _times(one.detected)))
+        for one in report.delays
+    ]
+    return [Table("By type", HEADS, rows), Table("From onset to detection", DELAY_HEADS, delays)]
+
+
+def tables(report: AlarmsReport) -> list[Table]:
+    """Return types, delays, and every alarm, the wrong ones first."""
+    order = list(OUTCOMES.values())
+    judged = sorted(
+        report.alarms, key=lambda one: (order.index(_outcome(one)), one.type, one.record)
+    )
+    rows = [
+        (
+            one.record,
+            one.type.replace("_", " "),
+            "true" if one.true else "false",
+            "yes" if one.confirmed else "no",
+            _outcome(one),
+            _seen(one),
+        )
+        for one in judged
+    ]
+    help_ = (
+        f"Seen: conditions that were present in the last {report.seen_s:g} s before the alarm, "
+        "seconds of onset, detection and end."
+    )
+    return [*brief(report), Table("Every alarm", ALARM_HEADS, rows, help=help_)]
+
+
+def notes(report: AlarmsReport) -> list[str]:
+    """Return the sentences that the tables need."""
+    said = [
+        f"Confirmed: an alert lists the alarm's condition, detected by {report.alarm_s:g} s and "
+        f"present in the {report.before_s:g} s before; nothing after it was read. Intervals of "
+        "95 %. Detection: every time a condition was announced in these records, right or wrong."
+    ]
+    if report.score:
+        said.append(f"Challenge's score: {_scored(report.score)}.")
+    if report.whole_set_score:
+        weighted = _scored(report.whole_set_score)
+        said.append(f"Weighted to the whole public set's true and false alarms: {weighted}.")
+    return said
+
+
+def drawn(report: AlarmsReport) -> list[str]:
+    """Return specificity against sensitivity by type, and the delays."""
+    points = [
+        plots.Point(
+            one.condition,
+            one.specificity,
+            one.sensitivity,
+            one.specificity_interval,
+            one.sensitivity_interval,
+        )
+        for one in report.types
+    ]
+    none = plots.Point("", None, None, None, None)
+    axes = ("specificity %", "sensitivity %")
+    return [
+        plots.scatter("Each type, with 95 % intervals", points, none, axes),
+        plots.histogram("From onset to detection", report.delay_histogram, "ms", "announcements"),
+    ]
+
+
+def pictures(report: AlarmsReport, folders: Folders) -> Iterator[Picture]:
+    """Yield what lay before alarms that were judged wrongly, in the first ECG lead."""
+    wrong = [one for one in report.alarms if one.confirmed != one.true]
+    wrong.sort(key=lambda one: (not one.true, one.type, one.record))
+    for alarm in wrong[:PICTURES]:
+        lead = read_lead(folders[report.folder] / alarm.record, None)
+        heard = hear(lead)
+        instants = [Instant(report.alarm_s - 0.01, "alarm", wrong=True)]
+        for seen in alarm.seen:
+            instants.append(Instant(seen.onset_s, f"{seen.condition}: onset"))
+            instants.append(Instant(seen.detected_s, f"{seen.condition}: detected"))
+        said = "true alarm, not confirmed" if alarm.true else "false alarm, confirmed"
+        peaks_s = (heard.beats["sample"] / lead.rate_hz).tolist()
+        yield Picture(
+            title=f"{alarm.record}, {alarm.type.replace('_', ' ')}: {said}",
+            lead=lead,
+            mask=heard.mask,
+            begin_s=report.alarm_s - PICTURE_S,
+            length_s=PICTURE_S,
+            found=tuple(Mark(at_s) for at_s in peaks_s),
+            instants=tuple(instants),
+        )
+
+
+LOOK = Look(title, cards, brief, tables, notes, drawn, pictures)
+
+
+def _outcome(one: Alarm) -> str:
+    return OUTCOMES[one.true, one.confirmed]
+
+
+def _seen(one: Alarm) -> str:
+    return "; ".join(
+        f"{seen.condition} {seen.onset_s:.1f}, {seen.detected_s:.1f}, "
+        + ("present" if seen.resolved_s is None else f"{seen.resolved_s:.1f}")
+        for seen in one.seen
+    )
+
+
+def _times(one: Spread) -> tuple[float | None, ...]:
+    return one.median_ms, one.p99_ms, one.max_ms
+
+
+def _seconds(ms: float | None) -> str:
+    return whole(None) if ms is None else f"{ms / 1000:.1f}"
+
+
+def _bounds(one: Interval) -> str:
+    return f"{100 * one.low:.1f} to {100 * one.high:.1f}"
+
+
+def _scored(one: Interval) -> str:
+    return (
+        f"{100 * one.score:.1f} ({_bounds(one)}, bootstrap of {one.draws} draws, seed {one.seed})"
+    )

@@ -1,0 +1,121 @@
+"""A stretch of a record as a strip: what was found above the paper, what experts marked in it.
+
+Drawn as the console draws alerts: 25 mm/s, 10 mm/mV, ten seconds a line; unreadable stretches
+are hatched and say why.
+"""
+
+from datetime import UTC, datetime, timedelta
+
+import numpy as np
+from numpy.typing import NDArray
+
+from telesurv.console.paper import BEAT, GREY, ONSET, document, haloed, label, line, mm
+from telesurv.console.rows import MM_PER_S, Row, row_height_mm, wave_row
+from telesurv.console.strip import LEFT_MM, ROW_S, WIDTH_MM, Signal
+from telesurv.evaluate.view import Instant, Mark, Picture
+from telesurv.evidence import unreadable_runs
+from telesurv_streams.frame import MISSING
+
+MARKS_MM = 6.0
+"""Paper that is added below for the experts' marks."""
+
+MARKED = "#1b7f3b"
+
+
+def draw(picture: Picture) -> str:
+    """Return a picture as an SVG document."""
+    signal, first = _signal(picture)
+    known = signal.value[~signal.missing]
+    middle = float(np.median(known)) if known.size else 0.0
+    up = (signal.value - middle) * 10
+    above, below, clipped = row_height_mm(np.nan_to_num(up[~signal.missing & ~signal.unreadable]))
+    begin = datetime.fromtimestamp(0, UTC) + timedelta(seconds=first / signal.rate_hz)
+    samples_a_row = round(ROW_S * signal.rate_hz)
+    body = [_heading(picture, clipped)]
+    top = 6.0
+    for number, row_first in enumerate(range(0, signal.value.size, samples_a_row)):
+        row = Row(
+            first=row_first,
+            end=min(row_first + samples_a_row, signal.value.size),
+            left=LEFT_MM,
+            top=top,
+            above=above,
+            below=below + MARKS_MM,
+            paper=True,
+            start=begin + timedelta(seconds=row_first / signal.rate_hz),
+        )
+        body.append(wave_row(row, signal, up, "en", UTC, last_row=number))
+        body += _marks(row, picture, signal.rate_hz)
+        top += row.height + 2.0
+    return document(WIDTH_MM, top, picture.title, body)
+
+
+def _signal(picture: Picture) -> tuple[Signal, int]:
+    """Return the stretch as the console draws one, and the sample of the lead it begins at."""
+    lead = picture.lead
+    total = len(lead.samples)
+    first = min(max(round(picture.begin_s * lead.rate_hz), 0), max(total - 2, 0))
+    last = min(first + max(round(picture.length_s * lead.rate_hz), 2), total)
+    codes, mask = lead.samples[first:last], picture.mask[first:last]
+    value: NDArray[np.float64] = codes.astype(np.float64) * lead.scale_mv
+    missing = codes == MISSING
+    value[missing] = np.nan
+    stretches = list(unreadable_runs(mask))
+    none = np.empty(0, np.int64)
+    signal = Signal(value, missing, (mask != 0) & ~missing, stretches, none, lead.rate_hz, 0)
+    return signal, first
+
+
+def _heading(picture: Picture, clipped: bool) -> str:
+    lead = picture.lead
+    said = [lead.name, f"{lead.rate_hz:g} Hz", "25 mm/s · 10 mm/mV"]
+    judged = bool(picture.reference)
+    said += ["▼ found, red: invented", "▲ experts, red: missed"] if judged else ["▼ found"]
+    if clipped:
+        said.append("higher than the paper")
+    shift = 5 + 2.05 * len(picture.title)
+    return haloed(2, 4, picture.title, fill="#111418") + label(shift, 4, " · ".join(said))
+
+
+def _marks(row: Row, picture: Picture, rate_hz: float) -> list[str]:
+    """Return a row's beats, found above and marked below, and the lines of instants."""
+    start_s = row.start.timestamp()
+    end_s = start_s + (row.end - row.first) / rate_hz
+    bottom = row.paper_top + row.above + row.below
+
+    def x(at_s: float) -> float:
+        return row.left + (at_s - start_s) * MM_PER_S
+
+    parts = []
+    for instant in picture.instants:
+        if start_s <= instant.at_s < end_s:
+            parts.append(_line(row, x(instant.at_s), instant))
+    for mark in picture.found:
+        if start_s <= mark.at_s < end_s:
+            parts.append(_triangle(x(mark.at_s), row.paper_top - 0.3, mark, BEAT, up=False))
+    for mark in picture.reference:
+        if start_s <= mark.at_s < end_s:
+            parts.append(_triangle(x(mark.at_s), bottom - 0.3, mark, MARKED, up=True))
+    return parts
+
+
+def _triangle(x: float, y: float, mark: Mark, colour: str, *, up: bool) -> str:
+    """Return a mark whose tip points at the trace; an error is red and larger."""
+    fill = ONSET if mark.wrong else colour
+    size = 1.35 if mark.wrong else 1.0
+    tip = y - 1.9 * size if up else y
+    base = y if up else y - 1.9 * size
+    shape = f"M{mm(x)} {mm(tip)}L{mm(x - size)} {mm(base)}h{mm(2 * size)}z"
+    at_y = y - 3.2 if up else y - 2.8
+    letter = haloed(x, at_y, mark.letter, fill=fill, anchor="middle") if mark.letter else ""
+    return f'<path d="{shape}" fill="{fill}"/>{letter}'
+
+
+def _line(row: Row, x: float, instant: Instant) -> str:
+    colour = ONSET if instant.wrong else GREY
+    bottom = row.paper_top + row.above + row.below
+    drawn = line(x, row.paper_top, x, bottom, colour, ' stroke-width="0.4"')
+    right = x < row.left + 200
+    at = x + 0.8 if right else x - 0.8
+    anchor = "start" if right else "end"
+    return drawn + haloed(at, row.paper_top + 3.2, instant.text, fill=colour, anchor=anchor)
