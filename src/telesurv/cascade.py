@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 
 from telesurv.pool import Pool
 from telesurv_kernels import _dtypes as codes
-from telesurv_kernels import beats, rhythm, ring
+from telesurv_kernels import atrial, beats, rhythm, ring
 
-EVENT_KERNELS: dict[str, ModuleType] = {"rhythm": rhythm}
+EVENT_KERNELS: dict[str, ModuleType] = {"rhythm": rhythm, "atrial": atrial}
 """What hears of a lead's beats."""
 
 LEAD_KERNELS: dict[str, ModuleType] = {"beats": beats, **EVENT_KERNELS}
@@ -26,6 +26,7 @@ LEAD_KERNELS: dict[str, ModuleType] = {"beats": beats, **EVENT_KERNELS}
 # Leads have the same few settings and limits: each is made once.
 _beats_params = lru_cache(beats.params)
 _rhythm_params = lru_cache(rhythm.params)
+_atrial_params = lru_cache(atrial.params)
 
 DeviceTime = Callable[[NDArray[np.int64], NDArray[np.int64]], NDArray[np.int64]]
 """(row of the pool, sample of the lead) -> device time in ns."""
@@ -63,6 +64,7 @@ def set_limits(pool: Pool, row: int, low_per_min: float, high_per_min: float) ->
     low_per_min, high_per_min : limits of extreme bradycardia and tachycardia
     """
     pool["rhythm_params"][row] = _rhythm_params(low_per_min, high_per_min)
+    pool["atrial_params"][row] = _atrial_params()
 
 
 def listen(

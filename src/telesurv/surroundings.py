@@ -5,7 +5,7 @@ from telesurv.alerts.fusion import FRAME_NS_MAX, WAIT_NS
 from telesurv.alerts.model import Strip
 from telesurv.plans import in_force, interval_s
 from telesurv.table import MODES, PatientTable
-from telesurv_kernels import rhythm
+from telesurv_kernels import atrial, rhythm
 from telesurv_streams.channels import ECG
 
 
@@ -35,6 +35,7 @@ class Around:
             "pause": rhythm.PAUSE_S * 1000,
             "extreme-bradycardia": limits.heart_rate_low,
             "extreme-tachycardia": limits.heart_rate_high,
+            "atrial-fibrillation": atrial.SHORTEST_S,
             "desaturation": limits.spo2_low,
             "severe-desaturation": limits.spo2_severe,
             "lead-off": 10.0,
