@@ -18,8 +18,8 @@ SPAN_S = 30
 BEATS_MAX = 128
 """Beats that a row remembers: 30 s at 250/min."""
 
-BEATS = np.dtype([("sample", np.int64), ("decided", np.int64), ("unsure", np.int64)])
-"""A beat as the ring remembers it: its sample, at which sample it was decided, its flag."""
+BEATS = np.dtype([("sample", np.int64), ("decided", np.int64), ("flags", np.int64)])
+"""A beat as the ring remembers it: its sample, at which sample it was decided, its flags."""
 
 PLACES_MAX = 64
 """Frames of a row whose place in the log is remembered: 30 s in frames of half a second."""
@@ -106,7 +106,7 @@ def remember_beats(
     row: NDArray[np.int64],
     sample: NDArray[np.int64],
     decided: NDArray[np.int64],
-    unsure: NDArray[np.int64],
+    flags: NDArray[np.int64],
 ) -> None:
     """Append beats to the rows that they belong to; the oldest of a row falls out.
 
@@ -114,7 +114,7 @@ def remember_beats(
     ----------
     beats_kept : BEATS[rows, BEATS_MAX], updated in place
     head : int64[rows], how many beats a row was ever given
-    row, sample, decided, unsure : int64[m], in order of time within a row
+    row, sample, decided, flags : int64[m], in order of time within a row
     """
     size = beats_kept.shape[1]
     for index in range(len(row)):
@@ -122,7 +122,7 @@ def remember_beats(
         slot = head[place] % size
         beats_kept[place, slot]["sample"] = sample[index]
         beats_kept[place, slot]["decided"] = decided[index]
-        beats_kept[place, slot]["unsure"] = unsure[index]
+        beats_kept[place, slot]["flags"] = flags[index]
         head[place] += 1
 
 

@@ -10,8 +10,12 @@ from telesurv.alerts.episode import moment
 from telesurv.alerts.model import Strip
 from telesurv.table import PatientTable, remembered
 from telesurv_kernels import quality
+from telesurv_kernels._dtypes import CLASS_MASK, CLASS_SHIFT, UNSURE
 from telesurv_streams.channels import unit_of
 from telesurv_streams.frame import MISSING
+
+CLASSES = "?NSVFQ"
+"""Letters of the classes of beats by their codes; `?`: not classified."""
 
 READING_HZ = 1.0
 """Single readings are shown at this rate, each held until the next one or for HOLD_S."""
@@ -74,7 +78,7 @@ def cut(table: PatientTable, timeline: int, from_ns: int, to_ns: int) -> Strip |
         samples[place] = codes
         masked = np.full(len(samples), quality.MISSING, np.uint8)
         masked[place] = mask
-    beats = _beats(table, timeline, known, place)
+    beats, classes = _beats(table, timeline, known, place)
     return Strip(
         device=device,
         channel=channel,
@@ -86,6 +90,7 @@ def cut(table: PatientTable, timeline: int, from_ns: int, to_ns: int) -> Strip |
         samples=samples.astype("<i2").tobytes(),
         unreadable=unreadable_runs(masked),
         beats=beats,
+        beat_classes=classes,
     )
 
 
@@ -113,18 +118,20 @@ def _held(codes: NDArray[np.int16], times: NDArray[np.int64], to_ns: int) -> NDA
 
 def _beats(
     table: PatientTable, timeline: int, known: NDArray[np.int64], place: NDArray[np.int64]
-) -> tuple[int, ...]:
-    """Return where the beats lie in the strip that were decided before its end."""
+) -> tuple[tuple[int, ...], str]:
+    """Return where the beats decided before its end lie in the strip, and their classes."""
     link = table.timelines["link"][timeline]
     if link["ecg"] < 0 or not len(place):
-        return ()
+        return (), ""
     pool, row = table.ecg, int(link["ecg"])
-    found = []
+    found, classes = [], ""
     for beat in remembered(pool["recent_beats"][row], int(pool["recent_beats_head"][row])):
         sample = int(beat["sample"])
-        if known[0] <= sample <= known[-1] and beat["decided"] <= known[-1] and not beat["unsure"]:
+        unsure = beat["flags"] & UNSURE
+        if known[0] <= sample <= known[-1] and beat["decided"] <= known[-1] and not unsure:
             found.append(int(place[sample - known[0]]))
-    return tuple(found)
+            classes += CLASSES[beat["flags"] >> CLASS_SHIFT & CLASS_MASK]
+    return tuple(found), classes
 
 
 def unreadable_runs(mask: NDArray[np.uint8]) -> tuple[tuple[int, int, str], ...]:

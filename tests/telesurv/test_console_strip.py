@@ -121,6 +121,13 @@ def test_beats_are_marked_hollow_where_unreadable_and_no_interval_spans_it():
     assert intervals == ["1700"] * 4
 
 
+def test_beats_that_are_not_normal_bear_their_letter():
+    beats = [1.0, 2.0, 2.6, 4.0, 5.0]
+    root = drawn(strip(ecg(beats), beats, beat_classes="NNV?S"))
+    assert [text for text in texts(root) if text in set("NSVFQ?")] == ["V", "S"]
+    assert [text for text in texts(drawn(strip(ecg(beats), beats))) if text in ("V", "?")] == []
+
+
 def test_onset_and_detection_lie_at_their_instants():
     item = asystole()
     root = drawn(item.evidence[0], Marks(onset=item.onset, detected=item.detected), "fr")

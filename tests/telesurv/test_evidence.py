@@ -86,6 +86,7 @@ def test_beats_lie_on_their_peaks_and_none_in_the_asystole() -> None:
     assert at_s == pytest.approx(shown[: len(at_s)], abs=0.012)
     assert len(shown) - len(at_s) <= 1
     assert not any(19.7 < at < 27.5 for at in at_s)
+    assert len(strip.beat_classes) == len(strip.beats)
 
 
 def test_what_was_lost_is_missing_and_said_so() -> None:

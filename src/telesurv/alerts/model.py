@@ -41,6 +41,7 @@ class Strip(msgspec.Struct, frozen=True, kw_only=True):
     samples: bytes  # little-endian int16, base64 in JSON; -32768 is missing
     unreadable: tuple[tuple[int, int, str], ...] = ()  # samples [from, to) and why
     beats: tuple[int, ...] = ()  # samples of the R-peaks
+    beat_classes: str = ""  # a letter each: N, S, V, F, Q of EC57; ?: not classified
 
 
 class Rule(msgspec.Struct, frozen=True, kw_only=True):

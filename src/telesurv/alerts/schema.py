@@ -56,6 +56,7 @@ FIELDS: dict[str, dict[str, str]] = {
         "samples": "little-endian int16 in base64; -32768 is missing",
         "unreadable": "stretches that cannot be read: from sample, to sample (excluded), why",
         "beats": "samples of the R-peaks",
+        "beat_classes": "of each beat: N, S, V, F or Q of ANSI/AAMI EC57; ? where not classified",
     },
     "Rule": {
         "name": "of the condition",

@@ -12,6 +12,7 @@ from telesurv.console.paper import (
     BEAT,
     GREY,
     INK,
+    ONSET,
     ecg_paper,
     haloed,
     label,
@@ -42,6 +43,8 @@ class Wave(Protocol):
     def stretches(self) -> list[tuple[int, int, str]]: ...  # noqa: D102
     @property
     def beats(self) -> NDArray[np.int64]: ...  # noqa: D102
+    @property
+    def letters(self) -> dict[int, str]: ...  # noqa: D102
     @property
     def rate_hz(self) -> float: ...  # noqa: D102
 
@@ -203,6 +206,9 @@ def _beats(row: Row, wave: Wave) -> list[str]:
             f'<path class="beat" d="M{mm(x)} {mm(y - 0.3)}l-1 -1.9h2z" fill="{fill}"'
             f' stroke="{BEAT}" stroke-width="0.2"/>'
         )
+        if beat in wave.letters:
+            letter = label(x, y - 2.6, wave.letters[beat], size=3, fill=ONSET, anchor="middle")
+            parts.append(letter)
         before = int(wave.beats[number - 1]) if number else -1
         if before < row.first or unsure[before : beat + 1].any():
             continue

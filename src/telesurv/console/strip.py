@@ -32,6 +32,9 @@ VALUE_MAX = 1e9
 """A value or a limit beyond it cannot be meant, and counts as missing."""
 
 RATE_HZ_MIN, RATE_HZ_MAX = 1e-4, 20_000.0
+ABNORMAL = frozenset("SVFQ")
+"""Classes of beats whose letter is drawn; of normal and unclassified ones none is."""
+
 _WAVE_HZ_MIN = 10.0  # below it a signal is a row of readings, plotted as such
 _MILLIVOLTS = {"mV": 1.0, "uV": 1e-3, "V": 1e3}
 _PERCENT_SCALE = (85.0, 100.0)
@@ -56,6 +59,7 @@ class Signal:
     unreadable: NDArray[np.bool_]
     stretches: list[tuple[int, int, str]]  # of unreadable and missing samples, and why
     beats: NDArray[np.int64]
+    letters: dict[int, str]  # of the beats that are not normal, by their samples
     rate_hz: float
     omitted: int  # samples that are not drawn
 
@@ -99,12 +103,15 @@ def _signal(strip: Strip) -> Signal:
             stretches.append((first, end, reason))
     stretches += [(a, b, "missing") for a, b in runs(missing & ~unreadable)[:STRETCHES_MAX]]
     beats = np.array([b for b in strip.beats if 0 <= b < codes.size], np.int64)
+    known = zip(strip.beats, strip.beat_classes, strict=False)
+    letters = {beat: letter for beat, letter in known if letter in ABNORMAL}
     return Signal(
         value,
         missing,
         unreadable,
         stretches,
         np.unique(beats),
+        letters,
         strip.rate,
         held - codes.size,
     )
