@@ -1,6 +1,7 @@
-"""`telesurv annotate`: beats of WFDB records, as standard annotation files."""
+"""`telesurv annotate`: beats and rhythms of WFDB records, as standard annotation files."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -8,13 +9,18 @@ from telesurv.cli._output import progress, result
 from telesurv.cli._run import with_settings
 from telesurv.settings import Settings
 
+if TYPE_CHECKING:
+    from telesurv.annotate import Annotated
+
 EPILOG = """\b
 Examples:
   telesurv annotate mitdb/100 mitdb/101 --out found
   telesurv annotate night.hea --lead 1 --out found
 
-Writes RECORD.tsv: every beat that the streaming engine finds, as N at its
-R-peak, in samples of the record. Score it with any standard tool, e.g. `bxb -r 100 -a atr tsv`."""
+Writes RECORD.tsv: every beat that the streaming engine finds, at its R-peak,
+as N, S, V, F or Q by its class (N where it was not classified), and changes of
+rhythm as + with (VF (ASYS (VT (SVTA (AFIB (B (T, or (N where none of them was
+found. Score it with any standard tool, e.g. `bxb -r 100 -a atr tsv`."""
 
 
 @click.command("annotate", epilog=EPILOG)
@@ -34,7 +40,7 @@ R-peak, in samples of the record. Score it with any standard tool, e.g. `bxb -r 
 def command(
     settings: Settings, wfdb_record: tuple[Path, ...], out: Path, lead: int | None, as_json: bool
 ) -> None:
-    """Find the beats of WFDB records, as standard annotation files."""
+    """Find beats and rhythms of WFDB records, as standard annotation files."""
     from telesurv.annotate import annotate_all
     from telesurv.lead import Unsuited
 
@@ -50,15 +56,21 @@ def command(
         one.record: {
             "lead": one.lead,
             "beats": one.beats,
+            "symbols": one.symbols,
+            "rhythms": one.rhythms,
             "unsure": one.unsure,
             "signal_s": one.signal_s,
             "file": str(one.file),
         }
         for one in found
     }
-    lines = [
-        f"{one.file}: {one.beats} beats in {one.signal_s / 60:.1f} min of {one.lead}"
-        + (f", {one.unsure} of them where the signal is unreadable" if one.unsure else "")
-        for one in found
-    ]
-    result(as_json, fields, "\n".join(lines))
+    result(as_json, fields, "\n".join(_sentence(one) for one in found))
+
+
+def _sentence(one: "Annotated") -> str:
+    kinds = ", ".join(f"{count} {symbol}" for symbol, count in one.symbols.items())
+    said = f"{one.file}: {one.beats} beats in {one.signal_s / 60:.1f} min of {one.lead}"
+    said += f" ({kinds})" if len(one.symbols) > 1 else ""
+    said += f", {one.unsure} of them where the signal is unreadable" if one.unsure else ""
+    rhythms = [f"{rhythm} {count}" for rhythm, count in one.rhythms.items() if rhythm != "(N"]
+    return said + (f"; rhythms: {', '.join(rhythms)}" if rhythms else "")
