@@ -148,6 +148,22 @@ def beats_case() -> Case:
     return Case(KERNELS["beats"], params, {"samples": codes, "mask": mask}, (), (7000,))
 
 
+def fibrillation_case() -> Case:
+    """Beats, flutter twice, a candidate that comes to nothing, and signal that is not there."""
+    codes = noisy_ecg(90)
+    t = np.arange(22_500) / RATE_HZ
+    wave = 0.4 * np.sin(2 * np.pi * np.cumsum(4.5 + np.sin(0.8 * t)) / RATE_HZ)
+    for begin_s, end_s in ((15, 28), (40, 43), (55, 75)):
+        span = slice(int(begin_s * RATE_HZ), int(end_s * RATE_HZ))
+        codes[span] = np.rint(wave[span] / SCALE_MV)
+    mask = np.zeros(len(codes), np.uint8)
+    for first, last, bit in ((1000, 1030, 1), (15_000, 15_200, 4), (15_900, 16_000, 1)):
+        mask[first:last] = bit
+    codes[mask == 1] = -32768
+    params = KERNELS["fibrillation"].params(RATE_HZ, SCALE_MV)
+    return Case(KERNELS["fibrillation"], params, {"samples": codes, "mask": mask}, (), (5000,))
+
+
 def rhythm_case() -> Case:
     """Beats at 150, 70 and 30 a minute, silence, unreadable stretches, a gap."""
     rng = np.random.default_rng(3)
@@ -212,6 +228,7 @@ def silence_case() -> Case:
 CASES: dict[str, Callable[[], Case]] = {
     "quality": quality_case,
     "beats": beats_case,
+    "fibrillation": fibrillation_case,
     "rhythm": rhythm_case,
     "atrial": atrial_case,
     "spo2": spo2_case,

@@ -25,6 +25,7 @@ STATE_BYTES_MAX = {
     "beats": 4096,
     "rhythm": 1024,
     "atrial": 1536,
+    "fibrillation": 1024,
     "spo2": 2048,
     "silence": 64,
 }
@@ -210,6 +211,7 @@ def silence(name: str) -> dict[str, NDArray[Any]]:
         "quality": {"samples": hum, "mask": np.zeros(15_000, np.uint8)},
         "beats": {"samples": hum, "mask": np.zeros(15_000, np.uint8)},
         "rhythm": {"events": np.zeros(0, _dtypes.EVENT)},
+        "fibrillation": {"samples": hum, "mask": np.zeros(15_000, np.uint8)},
         "atrial": {"events": np.zeros(0, _dtypes.EVENT)},
         "silence": {"events": np.zeros(0, KERNELS["silence"].ARRIVAL)},
         "spo2": {
@@ -227,7 +229,7 @@ def test_nothing_is_found_in_silence(name: str) -> None:
     assert set(findings["kind"].tolist()) <= said
 
 
-@pytest.mark.parametrize("name", ["quality", "beats"])
+@pytest.mark.parametrize("name", ["quality", "beats", "fibrillation"])
 def test_gain_changes_nothing(name: str) -> None:
     case, whole = case_of(name)
     finer = {k: v.copy() for k, v in case.columns.items()}
