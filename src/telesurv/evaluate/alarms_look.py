@@ -11,10 +11,10 @@ from telesurv.evaluate.view import (
     Folders,
     Instant,
     Look,
-    Mark,
     Picture,
     Table,
     between,
+    found_marks,
     percent,
     whole,
 )
@@ -140,14 +140,13 @@ def pictures(report: AlarmsReport, folders: Folders) -> Iterator[Picture]:
             instants.append(Instant(seen.onset_s, f"{seen.condition}: onset"))
             instants.append(Instant(seen.detected_s, f"{seen.condition}: detected"))
         said = "true alarm, not confirmed" if alarm.true else "false alarm, confirmed"
-        peaks_s = (heard.beats["sample"] / lead.rate_hz).tolist()
         yield Picture(
             title=f"{alarm.record}, {alarm.type.replace('_', ' ')}: {said}",
             lead=lead,
             mask=heard.mask,
             begin_s=report.alarm_s - PICTURE_S,
             length_s=PICTURE_S,
-            found=tuple(Mark(at_s) for at_s in peaks_s),
+            found=found_marks(heard.beats, lead.rate_hz),
             instants=tuple(instants),
         )
 

@@ -23,6 +23,7 @@ from telesurv.evaluate.view import (
     Picture,
     Table,
     between,
+    found_marks,
     named,
     percent,
     whole,
@@ -150,7 +151,7 @@ def _picture(
         learning_s=report.learning_s,
         excluded=reference.fibrillation,
     )
-    missed, invented = set(of.missed.tolist()), set(of.invented.tolist())
+    missed = set(of.missed.tolist())
     name = named(stretch.folder, stretch.record, report.folders)
     return Picture(
         title=f"{name}: {stretch.missed} missed, {stretch.invented} invented",
@@ -158,9 +159,7 @@ def _picture(
         mask=heard.mask,
         begin_s=stretch.begin_s,
         length_s=stretch.length_s,
-        found=tuple(
-            Mark(at / rate_hz, wrong=number in invented) for number, at in enumerate(peaks.tolist())
-        ),
+        found=found_marks(heard.beats, rate_hz, frozenset(of.invented.tolist())),
         reference=tuple(
             Mark(at / rate_hz, symbol, number in missed)
             for number, (at, symbol) in enumerate(

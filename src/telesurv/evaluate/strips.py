@@ -60,9 +60,16 @@ def _signal(picture: Picture) -> tuple[Signal, int]:
     value: NDArray[np.float64] = codes.astype(np.float64) * lead.scale_mv
     missing = codes == MISSING
     value[missing] = np.nan
-    stretches = list(unreadable_runs(mask))
-    none = np.empty(0, np.int64)
-    signal = Signal(value, missing, (mask != 0) & ~missing, stretches, none, lead.rate_hz, 0)
+    signal = Signal(
+        value=value,
+        missing=missing,
+        unreadable=(mask != 0) & ~missing,
+        stretches=list(unreadable_runs(mask)),
+        beats=np.empty(0, np.int64),  # both are drawn here, with what is an error
+        letters={},
+        rate_hz=lead.rate_hz,
+        omitted=0,
+    )
     return signal, first
 
 

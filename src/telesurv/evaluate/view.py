@@ -12,7 +12,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from telesurv.console.strip import ABNORMAL
+from telesurv.evidence import CLASSES
 from telesurv.lead import Lead
+from telesurv_kernels import _dtypes as codes
 
 Bounds = tuple[float, float]
 
@@ -86,6 +89,27 @@ class Look:
     notes: Callable[[Any], list[str]]
     plots: Callable[[Any], list[str]]  # SVG
     pictures: Callable[[Any, Folders], Iterator[Picture]]
+
+
+def found_marks(
+    beats: NDArray[Any], rate_hz: float, wrong: frozenset[int] = frozenset()
+) -> tuple[Mark, ...]:
+    """Return the beats that were found as marks, with the letter of a class that is not normal.
+
+    Parameters
+    ----------
+    beats : beats.FINDING
+    rate_hz : of their samples
+    wrong : indices of those that are errors
+    """
+    letters = [one if one in ABNORMAL else "" for one in CLASSES]
+    of_class = (beats["flags"] >> codes.CLASS_SHIFT & codes.CLASS_MASK).tolist()
+    return tuple(
+        Mark(sample / rate_hz, letters[code], number in wrong)
+        for number, (sample, code) in enumerate(
+            zip(beats["sample"].tolist(), of_class, strict=True)
+        )
+    )
 
 
 def percent(share: float | None, digits: int = 2) -> str:
