@@ -41,6 +41,7 @@ def events_of(
     unreadable: Sequence[Stretch] = (),
     gaps: Sequence[Stretch] = (),
     fibrillation: Sequence[Stretch] = (),
+    mark_ms: int = MARK_MS,
 ) -> NDArray[Any]:
     """Events of a lead that begins at 0 s: a GAP, then MARKs and the beats that they cover."""
     beats = sorted(beats)
@@ -49,7 +50,7 @@ def events_of(
     for begin, end in gaps:
         beats = [(t, f) for t, f in beats if not begin <= t < end]
         rows.append((d.GAP, end, end, 0.0, 0))
-    marks = np.arange(0, round(length_s * 1000) + 1, MARK_MS) / 1000
+    marks = np.arange(0, round(length_s * 1000) + 1, mark_ms) / 1000
     for before, mark in pairwise(marks.tolist()):
         if any(before < end and mark > begin for begin, end in gaps):
             continue

@@ -188,6 +188,19 @@ def rhythm_case() -> Case:
     return Case(KERNELS["rhythm"], KERNELS["rhythm"].params(), {"events": events})
 
 
+def ectopy_case() -> Case:
+    """Runs, patterns, sudden tachycardia, missed beats and holes, near the end of an hour."""
+    letters = ("N" * 20 + "VV" + "N" * 9 + "VVVV" + "N" * 9 + "V" * 9 + "N" * 9 + "NV" * 6
+               + "NNV" * 6 + "N" * 80 + "Q-V")  # fmt: skip
+    rr = [0.6] * (len(letters) - 1)
+    rr[110:122] = [0.36] * 12
+    rr[130:170:10] = [1.2] * 4
+    events = events_of(beats_of(letters, rr), length_s=190.0, unreadable=[(70.0, 71.0)])
+    events["time_ns"] += 3_500_000_000_000
+    events["decided_ns"] += 3_500_000_000_000
+    return Case(KERNELS["ectopy"], KERNELS["ectopy"].params(per_hour_max=9), {"events": events})
+
+
 def atrial_case() -> Case:
     """Sinus rhythm with ventricular beats, atrial fibrillation with a hole in it, and again."""
     rng = np.random.default_rng(8)
@@ -230,6 +243,7 @@ CASES: dict[str, Callable[[], Case]] = {
     "beats": beats_case,
     "fibrillation": fibrillation_case,
     "rhythm": rhythm_case,
+    "ectopy": ectopy_case,
     "atrial": atrial_case,
     "spo2": spo2_case,
     "silence": silence_case,

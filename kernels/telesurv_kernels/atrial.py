@@ -54,6 +54,7 @@ from telesurv_kernels._dtypes import (
     CLASS_SHIFT,
     FIBRILLATION,
     FUSION,
+    GAP,
     MARK,
     OFF,
     ON,
@@ -192,7 +193,7 @@ def advance(
                 s["paired"] = 0
             s["decided_ns"] = event["time_ns"]
             release(s, covered)
-        else:
+        elif kind in (MARK, GAP):
             # A MARK that is the first event, or lies before what was decided, tells no more
             # than a GAP: signal begins here.
             s["seen"] = 1

@@ -6,13 +6,24 @@ from typing import Any
 
 import numpy as np
 
-from telesurv_kernels import _dtypes, atrial, beats, fibrillation, quality, rhythm, silence, spo2
+from telesurv_kernels import (
+    _dtypes,
+    atrial,
+    beats,
+    ectopy,
+    fibrillation,
+    quality,
+    rhythm,
+    silence,
+    spo2,
+)
 
 KERNELS: dict[str, ModuleType] = {
     "quality": quality,
     "beats": beats,
     "fibrillation": fibrillation,
     "rhythm": rhythm,
+    "ectopy": ectopy,
     "atrial": atrial,
     "spo2": spo2,
     "silence": silence,

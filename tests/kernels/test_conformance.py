@@ -24,6 +24,7 @@ STATE_BYTES_MAX = {
     "quality": 512,
     "beats": 4096,
     "rhythm": 1024,
+    "ectopy": 1536,
     "atrial": 1536,
     "fibrillation": 1024,
     "spo2": 2048,
@@ -212,6 +213,7 @@ def silence(name: str) -> dict[str, NDArray[Any]]:
         "beats": {"samples": hum, "mask": np.zeros(15_000, np.uint8)},
         "rhythm": {"events": np.zeros(0, _dtypes.EVENT)},
         "fibrillation": {"samples": hum, "mask": np.zeros(15_000, np.uint8)},
+        "ectopy": {"events": np.zeros(0, _dtypes.EVENT)},
         "atrial": {"events": np.zeros(0, _dtypes.EVENT)},
         "silence": {"events": np.zeros(0, KERNELS["silence"].ARRIVAL)},
         "spo2": {
