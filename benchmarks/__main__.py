@@ -5,17 +5,20 @@ import json
 import tempfile
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-from benchmarks import common, kafka, patients, startup, table
+from benchmarks import common, ecg_detectors, kafka, patients, plot, startup, table
 
 RESULTS = Path(__file__).parent / "results"
-SECTIONS = ("engine", "worker", "startup", "memory")
+SECTIONS = ("engine", "worker", "startup", "memory", "ecg", "monitor")
 PEERS = ("neurokit2", "sleepecg")
+SLOW_SHARE = 8
+"""Slow detectors get every so-many-th record in pieces and with holes."""
 
 
 class Run:
@@ -32,10 +35,10 @@ class Run:
         yield lambda share: self._bars.update(task, completed=share)
         self._bars.update(task, completed=1.0)
 
-    def child(self, name: str, module: str, *arguments: object) -> dict[str, Any]:
+    def child(self, name: str, module: str, *arguments: object, **environ: str) -> dict[str, Any]:
         """Measure in a process of its own."""
         with self.bar(name) as progress:
-            return common.in_child(module, *map(str, arguments), progress=progress)
+            return common.in_child(module, *map(str, arguments), progress=progress, environ=environ)
 
     def ward(self, name: str, count: int, seconds: int, copies: int) -> Path:
         """Make patients, once."""
@@ -106,6 +109,31 @@ class Run:
             "telesurv": self.child("memory", "memory", "telesurv", self.ours()),
             "consumer loop": self.child("memory of windows", "memory", "peer", self.ours()),
         }
+
+    def ecg(self) -> dict[str, Any]:
+        """R-peak detectors on recordings, and what the cascade costs.
+
+        The slow ones run side by side: a few percent of their speed for a minute less.
+        """
+        one_core = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")
+        if self.quick:
+            one_core["TELESURV_RECORDINGS"] = ""  # the excerpts
+        found = self.child("R-peak detectors", "ecg", *ecg_detectors.fast(), **one_core)
+
+        def slow(name: str) -> dict[str, Any]:
+            return self.child(name, "ecg", f"{name}*{SLOW_SHARE}", **one_core)
+
+        with ThreadPoolExecutor() as threads:
+            for result in threads.map(slow, ecg_detectors.SLOW):
+                found |= result
+        cost = self.child("the ECG cascade", "ecg_cost", **one_core)
+        if "mitdb" in found[ecg_detectors.OURS]["counts"]["whole"]:
+            plot.draw({"detectors": found})
+        return {"detectors": found, "cost": cost}
+
+    def monitor(self) -> dict[str, Any]:
+        """What is shown of the monitor standard's test signals."""
+        return self.child("test signals of monitors", "monitor")
 
 
 def summary(runs: list[dict[str, Any]]) -> dict[str, Any]:

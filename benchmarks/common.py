@@ -10,12 +10,15 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).parents[1]
 SEED = 1
-PACKAGES = ("numpy", "numba", "pyarrow", "kafka-python", "crc32c", "lz4", "neurokit2", "sleepecg")
+PACKAGES = ("numpy", "numba", "pyarrow", "kafka-python", "crc32c", "lz4")
+PEERS = ("neurokit2", "sleepecg", "wfdb", "biosppy")
+"""What some measurements compare with; the last one only where it is installed."""
 
 Progress = Callable[[float], None]
 """Called with the share that is done, 0 to 1."""
@@ -47,7 +50,10 @@ def versions() -> dict[str, str]:
     from telesurv import __version__
 
     found = {"telesurv": __version__, "commit": _commit(), "python": platform.python_version()}
-    return found | {name: importlib.metadata.version(name) for name in PACKAGES}
+    for name in (*PACKAGES, *PEERS):
+        with suppress(importlib.metadata.PackageNotFoundError):
+            found[name] = importlib.metadata.version(name)
+    return found
 
 
 def machine() -> dict[str, Any]:

@@ -2,6 +2,9 @@
 
 from typing import Any
 
+from benchmarks import ecg_table, monitor_table
+from benchmarks.markdown import about, middle, table
+
 LOOP = {"neurokit2": "consumer loop, NeuroKit2", "sleepecg": "consumer loop, SleepECG"}
 ALONE = {"neurokit2": "NeuroKit2 on 10 s windows", "sleepecg": "SleepECG on 10 s windows"}
 
@@ -14,9 +17,11 @@ def markdown(results: dict[str, Any]) -> str:
         ("worker", _worker),
         ("startup", _startup),
         ("memory", _memory),
+        ("ecg", ecg_table.page),
+        ("monitor", monitor_table.page),
     ):
         if name in results:
-            parts += [*write(results[name]), _about(results[name])]
+            parts += [*write(results[name]), about(results[name])]
     return "\n".join(parts)
 
 
@@ -29,35 +34,15 @@ def short(results: dict[str, Any]) -> str:
     if "worker" in results:
         rate = results["worker"]["telesurv"]["per_cpu_s"]["median"]
         lines.append(f"worker on Kafka: {rate:,.0f} patient-seconds a CPU-second")
+    if "ecg" in results:
+        lines.append(ecg_table.short(results["ecg"]))
+    if "monitor" in results:
+        lines.append(monitor_table.short(results["monitor"]))
     return "\n".join(lines)
-
-
-def _range(spread: dict[str, float], digits: int = 0) -> str:
-    middle = f"{spread['median']:,.{digits}f}"
-    if spread["runs"] == 1:
-        return middle
-    return f"{middle} ({spread['low']:,.{digits}f} to {spread['high']:,.{digits}f})"
 
 
 def _times(base: float, peer: dict[str, float]) -> str:
     return f"{base / peer['median']:.1f} times as fast"
-
-
-def _table(head: list[str], rows: list[list[str]]) -> str:
-    lines = [head, ["---", *["--:"] * (len(head) - 1)], *rows]
-    return "\n".join("| " + " | ".join(line) + " |" for line in lines) + "\n"
-
-
-def _about(section: dict[str, Any]) -> str:
-    about = section["about"]
-    machine, versions = about["machine"], about["versions"]
-    quick = " A quick run: its figures say little." if section["quick"] else ""
-    return (
-        f"<sub>{machine['processor']}, {machine['cores']} cores, {machine['memory_gib']} GiB, "
-        f"{machine['system']}, load {machine['load']}; "
-        + ", ".join(f"{name} {version}" for name, version in versions.items())
-        + f"; seed {about['seed']}.{quick}</sub>\n"
-    )
 
 
 def _engine(found: dict[str, Any]) -> list[str]:
@@ -68,10 +53,10 @@ def _engine(found: dict[str, Any]) -> list[str]:
         "as it comes, 100 a batch": "engine alone, batches of 100",
         "catching up": f"engine alone, catching up, batches of {ours['batch']}",
     }
-    rows = [[text, _range(ours[name]), ""] for name, text in orders.items()]
+    rows = [[text, middle(ours[name]), ""] for name, text in orders.items()]
     for name, text in ALONE.items():
         spread = found[name]["per_cpu_s"]
-        rows.append([text, _range(spread), _times(base, spread)])
+        rows.append([text, middle(spread), _times(base, spread)])
     kernels = [
         [name, f"{kernel['ns']:.1f}", f"{kernel['us']:.2f}"]
         for name, kernel in ours["kernels"].items()
@@ -81,24 +66,24 @@ def _engine(found: dict[str, Any]) -> list[str]:
         "Patient-seconds (ECG 250 Hz, PPG 125 Hz, SpO2) a CPU-second, from a record's bytes to "
         f"alerts: {ours['patients']} patients, {ours['seconds']} s. The peers get arrays of ECG, "
         "and only find R-peaks.\n",
-        _table(["", "patient-seconds / CPU s", "telesurv is"], rows),
-        f"Decoding one message: {_range(ours['decode_us'], 1)} µs where one like it was seen "
-        f"before, {_range(ours['decode_unknown_us'], 1)} µs where not. Kernels, one call for a "
+        table(["", "patient-seconds / CPU s", "telesurv is"], rows),
+        f"Decoding one message: {middle(ours['decode_us'], 1)} µs where one like it was seen "
+        f"before, {middle(ours['decode_unknown_us'], 1)} µs where not. Kernels, one call for a "
         "batch of rows:\n",
-        _table(["kernel", "ns a sample (rhythm: an event)", "µs a patient-second"], kernels),
+        table(["kernel", "ns a sample (rhythm: an event)", "µs a patient-second"], kernels),
     ]
 
 
 def _worker(found: dict[str, Any]) -> list[str]:
     ours = found["telesurv"]
     base = ours["per_cpu_s"]["median"]
-    rows = [["**worker**, checkpoints included", _range(ours["per_cpu_s"]), ""]]
+    rows = [["**worker**, checkpoints included", middle(ours["per_cpu_s"]), ""]]
     rows.append(
-        ["worker, each message a batch of its own", _range(found["alone"]["per_cpu_s"]), ""]
+        ["worker, each message a batch of its own", middle(found["alone"]["per_cpu_s"]), ""]
     )
     for name, text in LOOP.items():
         spread = found[name]["per_cpu_s"]
-        rows.append([text, _range(spread), _times(base, spread)])
+        rows.append([text, middle(spread), _times(base, spread)])
     used_us = 1e6 / base
     parts = [
         [name, f"{part_us:.1f}", f"{part_us / used_us:.0%}"]
@@ -108,16 +93,16 @@ def _worker(found: dict[str, Any]) -> list[str]:
         "## The worker on Kafka, end to end\n",
         "Patient-seconds a CPU-second of the consuming process, from bytes on the log to alerts "
         "on the log, one patient-second a message; every patient saved once in 30 s of theirs.\n",
-        _table(["", "patient-seconds / CPU s", "telesurv is"], rows),
+        table(["", "patient-seconds / CPU s", "telesurv is"], rows),
         f"Where the worker's CPU goes ({ours['snapshots']:,} snapshots, median "
         f"{ours['snapshot_bytes']:,} bytes, {ours['alerts']} revisions of alerts):\n",
-        _table(["", "µs a patient-second", "share"], parts),
+        table(["", "µs a patient-second", "share"], parts),
     ]
 
 
 def _startup(found: dict[str, Any]) -> list[str]:
     rows = [
-        [name, _range(case["wall_s"], 1), _range(case["cpu_s"], 1), _range(case["peak_mib"])]
+        [name, middle(case["wall_s"], 1), middle(case["cpu_s"], 1), middle(case["peak_mib"])]
         for name, case in found.items()
         if name not in ("about", "quick")
     ]
@@ -125,7 +110,7 @@ def _startup(found: dict[str, Any]) -> list[str]:
         "## From nothing to the first answer\n",
         "A process that imports, compiles (cold) or loads (warm) its kernels, and analyses "
         "something; the peers import kafka-python and their detector.\n",
-        _table(["", "wall s", "CPU s", "peak MiB"], rows),
+        table(["", "wall s", "CPU s", "peak MiB"], rows),
     ]
 
 
@@ -151,6 +136,6 @@ def _memory(found: dict[str, Any]) -> list[str]:
         "## Memory and state of a patient\n",
         f"{ours['patients']} patients; the process itself takes "
         f"{ours['process_bytes'] / 2**20:.0f} MiB.\n",
-        _table(["", "KiB a patient"], rows),
-        _table(["", "median KiB", "largest KiB", "µs to make", "µs to restore"], snapshots),
+        table(["", "KiB a patient"], rows),
+        table(["", "median KiB", "largest KiB", "µs to make", "µs to restore"], snapshots),
     ]

@@ -1,0 +1,147 @@
+"""R-peak detectors under one signature: ours and those that people use, as they come.
+
+Each takes a lead and returns samples. Peers get millivolts with NaN for what is missing, as their
+documentation has it; gqrs gets codes, which is what it takes. One that raises has found nothing.
+"""
+
+import importlib.util
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+
+from benchmarks.ecg_records import Signal
+
+Detect = Callable[[Signal], np.ndarray]
+
+OURS = "telesurv"
+NEUROKIT = ("neurokit", "pantompkins1985", "kalidas2017")
+SLOW = ("wfdb xqrs", "wfdb gqrs")
+"""Written in Python sample by sample."""
+
+CHUNK_S = 10
+
+
+def fast() -> list[str]:
+    """Return who is measured on every record in every way."""
+    found = [OURS, "SleepECG", *(f"NeuroKit2 {method}" for method in NEUROKIT)]
+    if importlib.util.find_spec("biosppy") and importlib.util.find_spec("peakutils"):
+        found.append("BioSPPy hamilton")
+    return found
+
+
+def detector(name: str) -> Detect:
+    """Return a detector; its library is imported here."""
+    library, _, method = name.partition(" ")
+    makers = {
+        "telesurv": _telesurv,
+        "SleepECG": _sleepecg,
+        "NeuroKit2": _neurokit2,
+        "wfdb": _wfdb,
+        "BioSPPy": _biosppy,
+    }
+    return makers[library](method)
+
+
+def _telesurv(_: str) -> Detect:
+    return lambda lead: beats_of(stream(lead, len(lead.codes)))
+
+
+def stream(lead: Signal, step: int) -> np.ndarray:
+    """Return what quality and beats find in a lead that comes in pieces of `step` samples."""
+    from telesurv_kernels import _dtypes, beats, quality
+
+    mask = np.zeros(len(lead.codes), np.uint8)
+    states = np.zeros(1, quality.STATE), np.zeros(1, beats.STATE)
+    first = np.array([quality.params(lead.rate_hz, lead.scale_mv, ecg=True)])
+    second = np.array([beats.params(lead.rate_hz, lead.scale_mv)])
+    segment = np.zeros(1, _dtypes.SEGMENT)
+    ignored = np.empty(quality.capacity(step, 1), quality.FINDING)
+    found = np.empty(beats.capacity(step, 1), beats.FINDING)
+    parts = []
+    for begin in range(0, len(lead.codes), step):
+        segment["first"], segment["last"] = begin, min(begin + step, len(lead.codes))
+        segment["restart"] = begin == 0
+        quality.advance(states[0], first, segment, lead.codes, mask, ignored)
+        count = beats.advance(states[1], second, segment, lead.codes, mask, found)
+        parts.append(found[:count].copy())
+    made = np.concatenate(parts)
+    made["segment"] = 0  # it tells of the call
+    return made
+
+
+def beats_of(findings: np.ndarray) -> np.ndarray:
+    """Return the R-peaks of what `stream` gave."""
+    from telesurv_kernels import _dtypes
+
+    peaks: np.ndarray = findings["sample"][findings["kind"] == _dtypes.BEAT]
+    return peaks
+
+
+def _sleepecg(_: str) -> Detect:
+    import sleepecg
+
+    return lambda lead: sleepecg.detect_heartbeats(lead.mv, lead.rate_hz)
+
+
+def _neurokit2(method: str) -> Detect:
+    import neurokit2
+
+    def found(lead: Signal) -> np.ndarray:
+        rate_hz = int(lead.rate_hz)
+        clean = neurokit2.ecg_clean(lead.mv, sampling_rate=rate_hz, method=method)
+        _, info = neurokit2.ecg_peaks(clean, sampling_rate=rate_hz, method=method)
+        return np.asarray(info["ECG_R_Peaks"])
+
+    return found
+
+
+def _wfdb(method: str) -> Detect:
+    from wfdb import processing
+
+    if method == "gqrs":
+        return lambda lead: processing.gqrs_detect(
+            d_sig=lead.codes.astype(np.int64),
+            fs=lead.rate_hz,
+            adc_gain=1 / lead.scale_mv,
+            adc_zero=0,
+        )
+    return lambda lead: processing.xqrs_detect(lead.mv, lead.rate_hz, verbose=False)
+
+
+def _biosppy(_: str) -> Detect:
+    from biosppy.signals import ecg, tools
+
+    def found(lead: Signal) -> np.ndarray:
+        # What its `ecg` does before it draws templates.
+        rate_hz = lead.rate_hz
+        clean = tools.filter_signal(
+            lead.mv, "FIR", "bandpass", int(0.3 * rate_hz), [3, 45], rate_hz
+        )["signal"]
+        peaks = ecg.hamilton_segmenter(signal=clean, sampling_rate=rate_hz)["rpeaks"]
+        return ecg.correct_rpeaks(clean, rpeaks=peaks, sampling_rate=rate_hz, tol=0.05)["rpeaks"]
+
+    return found
+
+
+def tried(detect: Detect, lead: Signal) -> np.ndarray:
+    """Return what a detector finds; nothing where it fails."""
+    try:
+        found: Any = detect(lead)
+    except Exception:  # a stretch without beats, or with NaN, is too much for some
+        return np.zeros(0, np.int64)
+    found = np.asarray(found, np.float64)
+    return np.unique(found[np.isfinite(found)].astype(np.int64))
+
+
+def chunks(lead: Signal) -> Iterator[tuple[int, Signal]]:
+    """Yield the lead in pieces, each with its first sample."""
+    size = round(CHUNK_S * lead.rate_hz)
+    for first in range(0, len(lead.codes), size):
+        yield first, lead.cut(first, first + size)
+
+
+def in_chunks(detect: Detect, lead: Signal) -> np.ndarray:
+    """Return what a batch detector finds that is called on one piece after the other."""
+    parts = [first + tried(detect, piece) for first, piece in chunks(lead)]
+    return np.unique(np.concatenate(parts))
