@@ -56,7 +56,7 @@ def test_a_page_of_beats_needs_nothing_else(
     red = [path for path in strip.iter(f"{SVG}path") if path.get("fill") == "#b3001b"]
     assert len(red) == 5
     assert said.count("V") >= 2  # the experts' letters
-    assert "(Wilson, 95 %)" in page
+    assert "(Wilson, 95 %, as if" in page
     assert str(tmp_path) not in page
     assert str(folder.parent) not in page
 
@@ -108,5 +108,5 @@ def test_plots_hold_their_points_and_say_what_they_are() -> None:
     (circle,) = drawn.findall(f".//{SVG}circle")
     assert 0 < float(circle.get("cx", 0)) < plots.WIDTH_MM
     empty = figures.histogram(np.empty(0))
-    assert "0 beats" in plots.histogram("none", empty, "ms", "beats")
+    assert "0 beats" in plots.histogram("none", empty, "beats")
     assert "<svg" in plots.scatter("none", [], none, ("x", "y"))

@@ -99,7 +99,7 @@ class AlarmsReport(msgspec.Struct, frozen=True, kw_only=True, tag="alarms", tag_
     seen_s: float
     alarms: tuple[Alarm, ...]
     delays: tuple[Delay, ...]
-    delay_histogram: Histogram  # of all conditions
+    delay_histogram: Histogram  # of the conditions that confirm alarms
 
 
 def evaluate(folder: Path, progress: Progress = lambda done, total, text: None) -> AlarmsReport:
@@ -134,6 +134,8 @@ def _report(folder: Path, alarms: list[Alarm], delays_ms: dict[str, list[float]]
         if of_type := [(one.true, one.confirmed) for one in alarms if one.type == kind]:
             types.append(figures(kind, by[0], of_type))
     delays = {name: np.array(times) for name, times in sorted(delays_ms.items())}
+    confirming = {condition for by in CONFIRMED_BY.values() for condition in by}
+    own = [np.maximum(times, 0.0) for name, times in delays.items() if name in confirming]
     return AlarmsReport(
         about=about(KERNELS),
         folder=folder.resolve().name,
@@ -148,9 +150,7 @@ def _report(folder: Path, alarms: list[Alarm], delays_ms: dict[str, list[float]]
             Delay(condition=name, times=len(times), detected=spread(times))
             for name, times in delays.items()
         ),
-        delay_histogram=histogram(
-            np.maximum(np.concatenate([np.empty(0), *delays.values()]), 0.0), DELAY_BIN_MS
-        ),
+        delay_histogram=histogram(np.concatenate([np.empty(0), *own]), DELAY_BIN_MS),
     )
 
 

@@ -88,7 +88,7 @@ def tables(report: AlarmsReport) -> list[Table]:
     ]
     help_ = (
         f"Seen: conditions that were present in the last {report.seen_s:g} s before the alarm, "
-        "seconds of onset, detection and end."
+        "in seconds."
     )
     return [*brief(report), Table("Every alarm", ALARM_HEADS, rows, help=help_)]
 
@@ -98,7 +98,8 @@ def notes(report: AlarmsReport) -> list[str]:
     said = [
         f"Confirmed: an alert lists the alarm's condition, detected by {report.alarm_s:g} s and "
         f"present in the {report.before_s:g} s before; nothing after it was read. Intervals of "
-        "95 %. Detection: every time a condition was announced in these records, right or wrong."
+        "95 %. Detection: every time a condition was announced in these records, right or wrong; "
+        "the plot has the conditions that confirm alarms."
     ]
     if report.score:
         said.append(f"Challenge's score: {_scored(report.score)}.")
@@ -124,7 +125,7 @@ def drawn(report: AlarmsReport) -> list[str]:
     axes = ("specificity %", "sensitivity %")
     return [
         plots.scatter("Each type, with 95 % intervals", points, none, axes),
-        plots.histogram("From onset to detection", report.delay_histogram, "ms", "announcements"),
+        plots.histogram("From onset to detection", report.delay_histogram, "announcements"),
     ]
 
 
@@ -151,7 +152,7 @@ def pictures(report: AlarmsReport, folders: Folders) -> Iterator[Picture]:
         )
 
 
-LOOK = Look(title, cards, brief, tables, notes, drawn, pictures)
+LOOK = Look(title, cards, brief, tables, notes, drawn, "Alarms judged wrongly", pictures)
 
 
 def _outcome(one: Alarm) -> str:
@@ -160,8 +161,9 @@ def _outcome(one: Alarm) -> str:
 
 def _seen(one: Alarm) -> str:
     return "; ".join(
-        f"{seen.condition} {seen.onset_s:.1f}, {seen.detected_s:.1f}, "
-        + ("present" if seen.resolved_s is None else f"{seen.resolved_s:.1f}")
+        f"{seen.condition} {seen.onset_s:.1f} to "
+        + ("the alarm" if seen.resolved_s is None else f"{seen.resolved_s:.1f}")
+        + f" (known at {seen.detected_s:.1f})"
         for seen in one.seen
     )
 

@@ -86,7 +86,8 @@ def notes(report: BeatsReport) -> list[str]:
         "frame that brings it comes on top.",
         f"Gross sensitivity {between(gross.sensitivity, gross.sensitivity_interval, 3)} %, "
         f"positive predictivity {between(gross.predictivity, gross.predictivity_interval, 3)} % "
-        "(Wilson, 95 %).",
+        "(Wilson, 95 %, as if beats were independent: those of one record are not, so that other "
+        "records will differ more).",
         "Where readable: beats and detections in samples that the quality kernel calls readable; "
         "a second is readable when all its samples are.",
     ]
@@ -120,7 +121,7 @@ def drawn(report: BeatsReport) -> list[str]:
     axes = ("positive predictivity %", "sensitivity %")
     return [
         plots.scatter("Each record, with 95 % intervals", points, mark, axes),
-        plots.histogram("Signal after the R-peak until it was known", report.delays, "ms", "beats"),
+        plots.histogram("Signal after the R-peak until it was known", report.delays, "beats"),
     ]
 
 
@@ -131,7 +132,7 @@ def pictures(report: BeatsReport, folders: Folders) -> Iterator[Picture]:
         yield _picture(report, stretch, *_heard(path, report.lead))
 
 
-LOOK = Look(title, cards, brief, tables, notes, drawn, pictures)
+LOOK = Look(title, cards, brief, tables, notes, drawn, "Worst stretches", pictures)
 
 
 @lru_cache(maxsize=4)

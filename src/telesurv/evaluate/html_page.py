@@ -5,14 +5,14 @@ from telesurv.evaluate import strips
 from telesurv.evaluate.looks import Report, look
 from telesurv.evaluate.view import UNKNOWN, Card, Folders, Table
 
-CELL_MAX = 2000
+CELL_MAX, NARROW_MAX = 2000, 40
 
 STYLE = """\
 :root{--ink:#111418;--grey:#5f6673;--line:#dfe3ea;--pale:#f6f8fb;--blue:#0b4fb3}
 *{box-sizing:border-box}
 body{margin:0;font:15px/1.5 system-ui,-apple-system,"Segoe UI",Roboto,"DejaVu Sans",sans-serif;\
 color:var(--ink);background:#fff}
-main{max-width:1120px;margin:0 auto;padding:28px 24px 64px}
+main{max-width:1180px;margin:0 auto;padding:28px 24px 64px}
 h1{font-size:26px;line-height:1.2;margin:0 0 4px}
 h2{font-size:18px;margin:40px 0 12px;padding-top:14px;border-top:1px solid var(--line)}
 h3{font-size:15px;margin:24px 0 8px}
@@ -27,16 +27,18 @@ nav a:hover,nav a:focus{text-decoration:underline}
 .card span.name{color:var(--ink);font-weight:600}
 .plots{display:grid;grid-template-columns:repeat(auto-fit,minmax(420px,1fr));gap:16px}
 svg{display:block;max-width:100%;height:auto}
+.plots svg{width:100%}
 .plots figure{border:1px solid var(--line);border-radius:8px;padding:8px}
 figure{margin:0}
 .strips figure{margin:0 0 18px;overflow-x:auto}
 .strips svg{min-width:760px}
 .wide{overflow-x:auto}
-table{border-collapse:collapse;font-size:13px;font-variant-numeric:tabular-nums;min-width:100%}
+table{border-collapse:collapse;font-size:12.5px;font-variant-numeric:tabular-nums;min-width:100%}
 th,td{padding:4px 7px;text-align:right;white-space:nowrap;border-bottom:1px solid var(--line)}
 th{font-weight:600;color:var(--grey);background:#fff;position:sticky;top:0;vertical-align:bottom}
 td:first-child,th:first-child{text-align:left;padding-left:4px}
-td.text,th.text{text-align:left;white-space:normal}
+td.text,th.text{text-align:left}
+td.long{white-space:normal;min-width:24em}
 tbody tr:hover{background:var(--pale)}
 tfoot td{font-weight:600;background:var(--pale)}
 tfoot tr:first-child td{border-top:2px solid var(--grey)}
@@ -54,7 +56,7 @@ def html(report: Report, folders: Folders) -> str:
         ("figures", "Figures", _cards(shown.cards(report))),
         ("plots", "Plots", _figures(shown.plots(report), "plots")),
         ("tables", "Tables", "".join(_table(table) for table in tables)),
-        ("strips", "Worst stretches", _figures(pictures, "strips") if pictures else ""),
+        ("strips", shown.pictures_title, _figures(pictures, "strips") if pictures else ""),
         ("method", "What the figures mean", _notes(shown.notes(report))),
     ]
     sections = [section for section in sections if section[2]]
@@ -101,7 +103,7 @@ def _table(table: Table) -> str:
         return (
             "<tr>"
             + "".join(
-                f"<{element}{_class(text)}>{clean(cell, CELL_MAX)}</{element}>"
+                f"<{element}{_class(cell, text)}>{clean(cell, CELL_MAX)}</{element}>"
                 for cell, text in zip(cells, words, strict=True)
             )
             + "</tr>"
@@ -117,8 +119,8 @@ def _table(table: Table) -> str:
     )
 
 
-def _class(text: bool) -> str:
-    return ' class="text"' if text else ""
+def _class(cell: str, text: bool) -> str:
+    return "" if not text else ' class="text long"' if len(cell) > NARROW_MAX else ' class="text"'
 
 
 def _is_text(cells: list[str]) -> bool:

@@ -57,34 +57,33 @@ def scatter(title: str, points: Sequence[Point], whole: Point, axis_names: tuple
     return document(WIDTH_MM, HEIGHT_MM, title, body)
 
 
-def histogram(title: str, counted: Histogram, unit: str, of: str) -> str:
-    """Return the counts as bars, each with its share where it is large.
+def histogram(title: str, counted: Histogram, of: str) -> str:
+    """Return the counts as bars.
 
     Parameters
     ----------
     title : above the plot
     counted : what is drawn
-    unit : of the bins
     of : what was counted
     """
     counts = np.array(counted.counts, np.float64)
+    unit, wide = ("s", counted.bin_ms / 1000) if counted.bin_ms >= 500 else ("ms", counted.bin_ms)
     first = int(np.flatnonzero(counts)[0]) if counts.any() else 0
-    start, end = max(0, first - 1) * counted.bin_ms, (len(counts) + 1) * counted.bin_ms
+    start, end = max(0, first - 1) * wide, (max(len(counts), first + 4) + 1) * wide
     total = counts.sum()
     shares = 100 * counts / total if total else counts
     low, high = span(np.empty(0), 0.0, max(float(shares.max(initial=0)), 1.0))
-    axes = _axes(start, max(end, start + 4 * counted.bin_ms), low, high)
+    axes = _axes(start, end, low, high)
     body = [label(LEFT_MM, 5, title, size=3.4, fill="#111418"), value_grid(axes), _x_grid(axes)]
     for number, share in enumerate(shares.tolist()):
         if not share:
             continue
-        x, end_x = axes.at(number * counted.bin_ms), axes.at((number + 1) * counted.bin_ms)
+        x, end_x = axes.at(number * wide), axes.at((number + 1) * wide)
         y = min(axes.level(share), axes.y + axes.height - 0.3)  # a lone one is seen, too
-        said = f"{number * counted.bin_ms} to {(number + 1) * counted.bin_ms} {unit}: "
-        said += f"{counted.counts[number]} {of}"
+        said = f"{number * wide:g} to {(number + 1) * wide:g} {unit}: {counted.counts[number]} {of}"
         height = axes.y + axes.height - y
         bar = rect(x + 0.15, y, max(end_x - x - 0.3, 0.3), height, BEAT, ' fill-opacity="0.8"')
-        body.append(f"<g><title>{said}</title>{bar}</g>")
+        body.append(f"<g><title>{clean(said)}</title>{bar}</g>")
     body += [frame(axes), *_axis_names(axes, (unit, f"% of {int(total)} {of}"))]
     return document(WIDTH_MM, HEIGHT_MM, title, body)
 

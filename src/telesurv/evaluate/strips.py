@@ -20,6 +20,7 @@ MARKS_MM = 6.0
 """Paper that is added below for the experts' marks."""
 
 MARKED = "#1b7f3b"
+CHARACTER_MM = 1.9  # about the widest mean of a text
 
 
 def draw(picture: Picture) -> str:
@@ -79,7 +80,7 @@ def _heading(picture: Picture, clipped: bool) -> str:
     judged = bool(picture.reference)
     said += ["▼ found, red: invented", "▲ experts, red: missed"] if judged else ["▼ found"]
     if clipped:
-        said.append("higher than the paper")
+        said.append("cut off at the edges")
     shift = 5 + 2.05 * len(picture.title)
     return haloed(2, 4, picture.title, fill="#111418") + label(shift, 4, " · ".join(said))
 
@@ -93,10 +94,8 @@ def _marks(row: Row, picture: Picture, rate_hz: float) -> list[str]:
     def x(at_s: float) -> float:
         return row.left + (at_s - start_s) * MM_PER_S
 
-    parts = []
-    for instant in picture.instants:
-        if start_s <= instant.at_s < end_s:
-            parts.append(_line(row, x(instant.at_s), instant))
+    inside = [one for one in picture.instants if start_s <= one.at_s < end_s]
+    parts = _lines(row, [(x(one.at_s), one) for one in inside])
     for mark in picture.found:
         if start_s <= mark.at_s < end_s:
             parts.append(_triangle(x(mark.at_s), row.paper_top - 0.3, mark, BEAT, up=False))
@@ -118,11 +117,22 @@ def _triangle(x: float, y: float, mark: Mark, colour: str, *, up: bool) -> str:
     return f'<path d="{shape}" fill="{fill}"/>{letter}'
 
 
-def _line(row: Row, x: float, instant: Instant) -> str:
-    colour = ONSET if instant.wrong else GREY
+def _lines(row: Row, instants: list[tuple[float, Instant]]) -> list[str]:
+    """Return instants as vertical lines, their texts one under the other where they would meet."""
     bottom = row.paper_top + row.above + row.below
-    drawn = line(x, row.paper_top, x, bottom, colour, ' stroke-width="0.4"')
-    right = x < row.left + 200
-    at = x + 0.8 if right else x - 0.8
-    anchor = "start" if right else "end"
-    return drawn + haloed(at, row.paper_top + 3.2, instant.text, fill=colour, anchor=anchor)
+    parts: list[str] = []
+    texts: list[str] = []
+    reached: list[float] = []  # how far each line of texts is taken
+    for x, instant in sorted(instants, key=lambda one: one[0]):
+        colour = ONSET if instant.wrong else GREY
+        parts.append(line(x, row.paper_top, x, bottom, colour, ' stroke-width="0.4"'))
+        width = CHARACTER_MM * len(instant.text)
+        behind = x + width < row.left + ROW_S * MM_PER_S
+        left = x + 0.8 if behind else x - 0.8 - width
+        free = (number for number, taken in enumerate(reached) if taken < left)
+        number = next(free, len(reached))
+        reached[number : number + 1] = [left + width]
+        y = row.paper_top + 3.2 + 3.4 * number
+        at, anchor = (left, "start") if behind else (left + width, "end")
+        texts.append(haloed(at, y, instant.text, fill=colour, anchor=anchor))
+    return parts + texts

@@ -88,6 +88,7 @@ class Look:
     tables: Callable[[Any], list[Table]]  # for HTML
     notes: Callable[[Any], list[str]]
     plots: Callable[[Any], list[str]]  # SVG
+    pictures_title: str
     pictures: Callable[[Any, Folders], Iterator[Picture]]
 
 
