@@ -165,7 +165,7 @@ def fibrillation_case() -> Case:
 
 
 def rhythm_case() -> Case:
-    """Beats at 150, 70 and 30 a minute, silence, unreadable stretches, a gap."""
+    """Beats at 150, 70 and 30 a minute, silence, unreadable stretches, a gap, fibrillation."""
     rng = np.random.default_rng(3)
     rows: list[tuple[int, float, float, int]] = []
     begin = 0.0
@@ -179,6 +179,7 @@ def rhythm_case() -> Case:
         rows += [(_dtypes.MARK, at, 0.25 * readable, 0) for at in marks]
         begin += length
     rows += [(_dtypes.GAP, 0.0, 0.0, 0), (_dtypes.GAP, 60.1, 0.0, 0)]
+    rows += [(_dtypes.FIBRILLATION, 37.0, 1.0, 0), (_dtypes.FIBRILLATION, 40.0, 0.0, 0)]
     rows.sort(key=lambda row: row[1] + 0.1 * (row[0] == _dtypes.MARK))
     events = np.zeros(len(rows), _dtypes.EVENT)
     for event, (kind, at, value, flags) in zip(events, rows, strict=True):

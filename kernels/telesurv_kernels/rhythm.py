@@ -9,12 +9,18 @@ a convention, sources say 2 to 3 s):
 - `asystole`: no QRS for 4 s of signal that is readable without a break. Onset: the last
   beat, or where the readable stretch begins if that is later. Ends with the first of 3
   beats in a row, each within 4 s of the one before. Value: seconds without a beat when found.
+  While FIBRILLATION says that fibrillation is present or a candidate it does not begin, for
+  the silence may be that: 4 s later at most, since a candidate does not last longer (a silence
+  that is over before the candidate is taken back is not found). Where fibrillation ended,
+  silence counts from its end, and the row of beats begins anew: what seemed beats was none.
+  So fibrillation without an organised rhythm after it becomes asystole.
 - `pause`: 3 s <= RR < 4 s, when it is over. From 4 s on it is asystole, and no pause.
 - `extreme-bradycardia`: 5 beats in a row (4 RR) with a mean rate below 40/min. Ends when
   the mean of 8 RR, all after the onset, is above 45/min. It cannot begin while asystole
   is present, which ends the row of beats; one that is present goes on.
 - `extreme-tachycardia`: 17 beats in a row (16 RR) with a mean rate above 140/min. Ends when
-  the mean of 16 RR is below 130/min.
+  the mean of 16 RR is below 130/min. Neither of the two begins while fibrillation is present
+  or a candidate; one that is present goes on.
 - The numeric `heart_rate` of a device-time minute: mean rate of the RR whose second beat
   lies in it, if there are 3 at least (an RR of over 4 s counts here: it is what the heart
   did). `low` is the lowest mean of 4 RR in a row, as bradycardia counts them, and never
@@ -47,8 +53,8 @@ from telesurv_kernels._dtypes import (
     ASYSTOLE,
     BEAT,
     EPISODE,
-    EXTREME_BRADYCARDIA,
-    EXTREME_TACHYCARDIA,
+    FIBRILLATION,
+    GAP,
     MARK,
     MINUTE,
     NUMERIC_HEART_RATE,
@@ -59,11 +65,21 @@ from telesurv_kernels._dtypes import (
     UNSURE,
     UNSURE_SINCE,
 )
+from telesurv_kernels._extreme_rates import (
+    BRADYCARDIA_HYSTERESIS_PER_MIN,
+    TACHYCARDIA_BEATS,
+    TACHYCARDIA_HYSTERESIS_PER_MIN,
+    back,
+    bradycardia,
+    end_run,
+    tachycardia,
+    take_beat,
+)
 from telesurv_kernels._finding import put_event
 from telesurv_kernels._jit import kernel
 from telesurv_kernels._pending import PENDING, covered_by, hold, readable_to, release
 
-VERSION = 1
+VERSION = 2
 """Rises when the meaning of the state changes."""
 
 ASYSTOLE_S = 4.0
@@ -74,9 +90,6 @@ PAUSE_S = 3.0
 
 RETURN_BEATS = 3
 """Beats in a row that end asystole: one or two may be its artefacts."""
-
-BRADYCARDIA_BEATS, BRADYCARDIA_END_RR, BRADYCARDIA_HYSTERESIS_PER_MIN = 5, 8, 5.0
-TACHYCARDIA_BEATS, TACHYCARDIA_END_RR, TACHYCARDIA_HYSTERESIS_PER_MIN = 17, 16, 10.0
 
 MINUTE_RR = 3
 """RR intervals that a minute's mean needs at least."""
@@ -112,6 +125,9 @@ STATE = np.dtype(
         ("head", np.int64),  # slot of beats_ns to be written next
         ("beats_ns", np.int64, (TACHYCARDIA_BEATS,)),
         ("asystole", np.int64),  # 1: present
+        ("fibrillation", np.int64),  # 1: present or a candidate
+        ("fibrillation_ns", np.int64),  # since then
+        ("fibrillated_ns", np.int64),  # where the last one ended; 0: none
         ("bradycardia", np.int64),
         ("tachycardia", np.int64),
         ("minute", np.int64),  # minutes since the epoch, of the sums below
@@ -180,7 +196,9 @@ def advance(
             hold(s, event["time_ns"], event["flags"])
         elif event["kind"] == MARK and s["seen"] == 1 and event["time_ns"] >= s["decided_ns"]:
             found = _mark(s, params[row], event, findings, found)
-        else:
+        elif event["kind"] == FIBRILLATION:
+            _fibrillation(s, event)
+        elif event["kind"] == MARK or event["kind"] == GAP:
             # A MARK that is the first event, or lies before what was decided, tells no more
             # than a GAP: signal begins here.
             found = _gap(s, event, findings, found)
@@ -200,12 +218,25 @@ def _gap(s: Any, event: Any, findings: NDArray[Any], found: int) -> int:
 
 
 @kernel
+def _fibrillation(s: Any, event: Any) -> None:
+    """Keep whether fibrillation is present or a candidate, and where it ended."""
+    if event["value"] != 0.0:
+        if s["fibrillation"] == 0:
+            s["fibrillation"] = 1
+            s["fibrillation_ns"] = event["time_ns"]
+    elif s["fibrillation"] == 1:
+        s["fibrillation"] = 0
+        if event["time_ns"] > s["fibrillation_ns"]:
+            # It was there: what looked like beats in it were none.
+            s["fibrillated_ns"] = event["time_ns"]
+            end_run(s)
+
+
+@kernel
 def _interrupt(s: Any) -> None:
     """End the readable stretch, and with it every row of beats."""
     s["readable"] = 0
-    s["paired"] = 0
-    s["run"] = 0
-    s["own"] = 0
+    end_run(s)
 
 
 @kernel
@@ -213,7 +244,6 @@ def _mark(s: Any, p: Any, event: Any, findings: NDArray[Any], found: int) -> int
     """Decide about the stretch that ends here, and the beats in it."""
     time_ns = event["time_ns"]
     covered = covered_by(s, time_ns)
-    asystole_ns = np.int64(p["asystole_s"] * 1e9)
     if readable_to(s, event):
         if s["readable"] == 0:
             s["readable"] = 1
@@ -222,8 +252,7 @@ def _mark(s: Any, p: Any, event: Any, findings: NDArray[Any], found: int) -> int
         for slot in range(covered):
             beat_ns, flags = s["pending_ns"][slot], s["pending_flags"][slot]
             found = _beat(s, p, beat_ns, flags, event, findings, found)
-        if time_ns - s["quiet_ns"] >= asystole_ns:
-            found = _silence(s, time_ns, event, findings, found)
+        found = _silence(s, p, time_ns, event, findings, found)
     else:
         _interrupt(s)
     s["decided_ns"] = time_ns
@@ -233,12 +262,13 @@ def _mark(s: Any, p: Any, event: Any, findings: NDArray[Any], found: int) -> int
 
 
 @kernel
-def _silence(s: Any, until_ns: int, event: Any, findings: NDArray[Any], found: int) -> int:
-    """No beat from quiet_ns to `until_ns`, which is long enough: asystole, unless present."""
-    if s["asystole"] == 1:
+def _silence(s: Any, p: Any, until_ns: int, event: Any, findings: NDArray[Any], found: int) -> int:
+    """Judge the time without a beat, from quiet_ns to `until_ns`; fibrillation is no silence."""
+    quiet_ns = max(s["quiet_ns"], s["fibrillated_ns"])
+    asystole_ns = np.int64(p["asystole_s"] * 1e9)
+    if s["asystole"] == 1 or s["fibrillation"] == 1 or until_ns - quiet_ns < asystole_ns:
         return found
     s["asystole"] = 1
-    quiet_ns = s["quiet_ns"]
     return put_event(findings, found, event, ON, ASYSTOLE, quiet_ns, 0, (until_ns - quiet_ns) / 1e9)
 
 
@@ -251,15 +281,13 @@ def _beat(
     previous_ns = s["quiet_ns"]
     rr_ns = time_ns - previous_ns
     asystole_ns = np.int64(p["asystole_s"] * 1e9)
+    found = _silence(s, p, time_ns, event, findings, found)
     if rr_ns >= asystole_ns:
-        found = _silence(s, time_ns, event, findings, found)
         s["run"] = 0
         s["own"] = 0
     s["quiet_ns"] = time_ns
     if flags & UNSURE:
-        s["paired"] = 0
-        s["run"] = 0
-        s["own"] = 0
+        end_run(s)
         return found
     if s["paired"] == 1:
         s["rr_count"] += 1
@@ -269,66 +297,12 @@ def _beat(
                 findings, found, event, EPISODE, PAUSE, previous_ns, time_ns, rr_ns / 1e6
             )
     s["paired"] = 1
-    s["beats_ns"][s["head"]] = time_ns
-    s["head"] = (s["head"] + 1) % TACHYCARDIA_BEATS
-    s["run"] = min(s["run"] + 1, TACHYCARDIA_BEATS)
-    s["own"] = min(s["own"] + 1, BRADYCARDIA_END_RR + 1)
+    take_beat(s, time_ns)
     if s["asystole"] == 1 and s["run"] >= RETURN_BEATS:
         s["asystole"] = 0
-        found = put_event(findings, found, event, OFF, ASYSTOLE, 0, _back(s, RETURN_BEATS - 1), 0.0)
-    found = _tachycardia(s, p, time_ns, event, findings, found)
-    return _bradycardia(s, p, time_ns, event, findings, found)
-
-
-@kernel
-def _back(s: Any, beats: int) -> int:
-    """Return the time of the beat that lies `beats` before the last of the run."""
-    back_ns: int = s["beats_ns"][(s["head"] - 1 - beats) % TACHYCARDIA_BEATS]
-    return back_ns
-
-
-@kernel
-def _tachycardia(
-    s: Any, p: Any, time_ns: int, event: Any, findings: NDArray[Any], found: int
-) -> int:
-    """Judge the mean of the last 16 RR."""
-    if s["run"] < TACHYCARDIA_BEATS:
-        return found
-    onset_ns = _back(s, TACHYCARDIA_END_RR)
-    per_min = TACHYCARDIA_END_RR * 60e9 / (time_ns - onset_ns)
-    if s["tachycardia"] == 0 and per_min > p["tachy_per_min"]:
-        s["tachycardia"] = 1
-        return put_event(findings, found, event, ON, EXTREME_TACHYCARDIA, onset_ns, 0, per_min)
-    if s["tachycardia"] == 1 and per_min < p["tachy_end_per_min"]:
-        s["tachycardia"] = 0
-        return put_event(findings, found, event, OFF, EXTREME_TACHYCARDIA, 0, time_ns, per_min)
-    return found
-
-
-@kernel
-def _bradycardia(
-    s: Any, p: Any, time_ns: int, event: Any, findings: NDArray[Any], found: int
-) -> int:
-    """Judge the mean of the last 4 RR, and of 8 for the end."""
-    if s["run"] < BRADYCARDIA_BEATS:
-        return found
-    onset_ns = _back(s, BRADYCARDIA_BEATS - 1)
-    per_min = (BRADYCARDIA_BEATS - 1) * 60e9 / (time_ns - onset_ns)
-    if s["low_per_min"] == 0.0 or per_min < s["low_per_min"]:
-        s["low_per_min"] = per_min
-    slow = per_min < p["brady_per_min"]
-    if s["bradycardia"] == 0:
-        if slow:  # and no asystole: five beats in a row have ended it
-            s["bradycardia"] = 1
-            s["own"] = BRADYCARDIA_BEATS
-            return put_event(findings, found, event, ON, EXTREME_BRADYCARDIA, onset_ns, 0, per_min)
-        return found
-    if s["own"] > BRADYCARDIA_END_RR and not slow:
-        per_min = BRADYCARDIA_END_RR * 60e9 / (time_ns - _back(s, BRADYCARDIA_END_RR))
-        if per_min > p["brady_end_per_min"]:
-            s["bradycardia"] = 0
-            return put_event(findings, found, event, OFF, EXTREME_BRADYCARDIA, 0, time_ns, per_min)
-    return found
+        found = put_event(findings, found, event, OFF, ASYSTOLE, 0, back(s, RETURN_BEATS - 1), 0.0)
+    found = tachycardia(s, p, time_ns, event, findings, found)
+    return bradycardia(s, p, time_ns, event, findings, found)
 
 
 @kernel

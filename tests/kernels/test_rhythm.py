@@ -1,7 +1,5 @@
 """The rhythm kernel by its rules, and beside its oracle on random days."""
 
-from collections.abc import Iterable
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -10,112 +8,25 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from oracles.rhythm import Finding, rhythm
+from oracles.rhythm import rhythm
+from rhythm_cases import (
+    DELAY_S,
+    MARK_MS,
+    NORMAL,
+    PARAMS,
+    START,
+    Piece,
+    S,
+    day,
+    detected_s,
+    made,
+    plain,
+    run,
+    said,
+)
 from telesurv_kernels import _dtypes as d
 from telesurv_kernels import rhythm as k
 from telesurv_kernels._pending import SLACK_NS
-
-S = 1_000_000_000
-START = 946_684_800 * S  # a full minute
-MARK_MS, DELAY_S = 250, 0.6  # distance of MARKs; by how much a MARK lies back
-
-PARAMS = np.array([k.params()])
-
-
-def run(events: NDArray[Any], cuts: Iterable[int] = ()) -> tuple[NDArray[Any], NDArray[Any]]:
-    """Findings and state after events given in pieces that end at `cuts`."""
-    state = np.zeros(1, k.STATE)
-    parts = []
-    edges = [0, *sorted(cuts), len(events)]
-    for first, last in pairwise(edges):
-        out = np.zeros(k.capacity(last - first, 1), d.FINDING)
-        found = k.advance(state, PARAMS, events[first:last], out)
-        parts.append(out[:found])
-    return np.concatenate(parts), state
-
-
-def plain(findings: NDArray[Any]) -> list[Finding]:
-    names = ("kind", "condition", "onset_ns", "end_ns", "detected_ns", "value", "low")
-    return sorted(tuple(f[name].item() for name in names) for f in findings)
-
-
-Row = tuple[int, float, float, float, int]
-"""kind, seconds, seconds decided, value, flags"""
-
-Piece = tuple[str, float, float]
-"""What happens, seconds, and what it needs: RR in seconds."""
-
-
-def day(pieces: list[Piece], phase_s: float = 0.0) -> NDArray[Any]:
-    """Events of a timeline made of pieces.
-
-    beats: every RR, readable; unsure: the same, but the beats are unsure; silence: readable
-    without beats; noise: unreadable; gap: nothing comes.
-    """
-    beats: list[tuple[int, int]] = []  # everything in ms: sums of seconds would drift
-    unreadable: list[tuple[int, int]] = []
-    gaps: list[tuple[int, int]] = []
-    now = 0
-    for what, length_s, rr_s in pieces:
-        end, rr = now + round(length_s * 1000), round(rr_s * 1000)
-        if what in ("beats", "unsure"):
-            flags = d.UNSURE if what == "unsure" else 0
-            beats += [(beat, flags) for beat in range(now + rr, end + 1, rr)]
-        elif what == "noise":
-            unreadable.append((now, end))
-        elif what == "gap":
-            gaps.append((now, end))
-        now = end
-    mark = round(phase_s * 1000)
-    rows: list[Row] = [(d.GAP, mark / 1000, mark / 1000, 0, 0)]
-    while mark + MARK_MS <= now:
-        begin, mark = mark, mark + MARK_MS
-        hole = next((g for g in gaps if begin < g[1] and mark > g[0]), None)
-        if hole is not None:
-            mark = hole[1]
-            rows.append((d.GAP, mark / 1000, mark / 1000, 0, 0))
-            continue
-        lost = sum(max(0, min(mark, b) - max(begin, a)) for a, b in unreadable)
-        rows += [(d.BEAT, t / 1000, t / 1000 + 0.1, 1, f) for t, f in beats if begin < t <= mark]
-        rows.append((d.MARK, mark / 1000, mark / 1000 + DELAY_S, (MARK_MS - lost) * 1e6, 0))
-    return made(rows)
-
-
-def made(rows: list[Row]) -> NDArray[Any]:
-    """EVENT rows of (kind, seconds, decided, value, flags)."""
-    return np.array(
-        [(0, 0, kind, START + round(t * 1e9), START + round(dec * 1e9), v, f)
-         for kind, t, dec, v, f in rows],
-        d.EVENT,
-    )  # fmt: skip
-
-
-def said(events: NDArray[Any], *conditions: int) -> list[tuple[str, str, float, float]]:
-    """ON, OFF and EPISODE of some conditions (all): what, which, time (s), value."""
-    found, _ = run(events)
-    names = {d.ON: "on", d.OFF: "off", d.EPISODE: "episode"}
-    return [
-        (
-            names[f["kind"]],
-            d.CONDITIONS[f["condition"]],
-            float(((f["end_ns"] if f["kind"] == d.OFF else f["onset_ns"]) - START) / 1e9),
-            round(float(f["value"]), 2),
-        )
-        for f in found
-        if f["kind"] in names and (not conditions or f["condition"] in conditions)
-    ]
-
-
-def detected_s(events: NDArray[Any], kind: int, condition: int = 0) -> list[float]:
-    found, _ = run(events)
-    return [
-        (f["detected_ns"] - START) / 1e9
-        for f in found
-        if f["kind"] == kind and f["condition"] == condition
-    ]
-
-
-NORMAL: Piece = ("beats", 16.0, 0.8)
 
 
 def test_nothing_is_found_in_a_normal_rhythm() -> None:
@@ -304,6 +215,11 @@ PIECES = st.lists(
             st.sampled_from([0.3, 0.42, 0.8, 1.35, 1.6, 2.0, 3.0, 3.6, 4.0]),
         ),
         st.tuples(
+            st.sampled_from(["flutter", "candidate"]),
+            st.sampled_from([4.0, 9.0, 20.0]),
+            st.sampled_from([0.0, 0.0, 0.3, 1.8, 4.5]),
+        ),
+        st.tuples(
             st.sampled_from(["silence", "noise", "gap"]),
             st.sampled_from([0.1, 0.25, 1.0, 1.9, 3.0, 4.0, 5.5, 61.0]),
             st.just(0.0),
@@ -313,13 +229,16 @@ PIECES = st.lists(
 )
 
 
+KINDS = [d.BEAT] * 3 + [d.MARK] * 3 + [d.GAP, d.FIBRILLATION, 99]
+
+
 @st.composite
 def wild(draw: st.DrawFn) -> NDArray[Any]:
     """Events as no beat kernel would send them: out of order, doubled, too many."""
     rows = []
     now = draw(st.sampled_from([0.0, 55.0]))
     steps = st.sampled_from([0.0, 0.0, 0.01, 0.25, 0.4, 1.0, 1.7, 4.0, -0.3, -3.0])
-    for kind in draw(st.lists(st.sampled_from([d.BEAT] * 3 + [d.MARK] * 3 + [d.GAP]), max_size=80)):
+    for kind in draw(st.lists(st.sampled_from(KINDS), max_size=80)):
         now += draw(steps)
         value = draw(st.sampled_from([0.0, 0.25e9, 0.4e9, 5e9]))
         rows.append((kind, now, now + 0.5, value, draw(st.sampled_from([0, 0, 0, d.UNSURE]))))
@@ -372,7 +291,7 @@ def test_conditions_alternate_and_are_detected_after_their_onset(events: NDArray
 @settings(max_examples=150, deadline=None)
 @given(st.builds(day, PIECES))
 def test_no_asystole_without_four_readable_seconds_that_hold_no_beat(events: NDArray[Any]) -> None:
-    marks = events[events["kind"] != d.BEAT]
+    marks = events[(events["kind"] == d.MARK) | (events["kind"] == d.GAP)]
     beats = events[events["kind"] == d.BEAT]["time_ns"]
     for f in run(events)[0]:
         if f["kind"] != d.ON or f["condition"] != d.ASYSTOLE:

@@ -10,6 +10,7 @@ from typing import Any
 from numpy.typing import NDArray
 
 from telesurv_kernels import _dtypes as d
+from telesurv_kernels import _extreme_rates as x
 from telesurv_kernels import rhythm as k
 from telesurv_kernels._pending import PENDING, SLACK_NS
 
@@ -21,7 +22,7 @@ Finding = tuple[int, int, int, int, int, float, float]
 class Beat:
     time: int
     sure: bool
-    decided: int  # of the MARK that covers it
+    step: "Step"  # whose MARK covers it
     place: int = 0  # among all beats that count
     rr: int = 0  # to the sure beat before it, nothing between; 0: none
 
@@ -34,6 +35,8 @@ class Step:
     decided: int
     readable: bool
     begin: int
+    fibrillation: bool  # present or a candidate when the MARK or GAP came
+    ended: list[int]  # where earlier ones ended
     beats: list[Beat] = field(default_factory=list)
 
 
@@ -58,9 +61,19 @@ def steps_of(events: NDArray[Any]) -> list[Step]:
     steps: list[Step] = []
     waiting: dict[int, bool] = {}
     crowded = False
+    fibrillating: int | None = None  # since when
+    ended: list[int] = []
     for event in events:
         time, flags = int(event["time_ns"]), int(event["flags"])
         last = steps[-1].time if steps else None
+        if event["kind"] == d.FIBRILLATION:
+            if event["value"] and fibrillating is None:
+                fibrillating = time
+            elif not event["value"] and fibrillating is not None:
+                ended = [*ended, time] if time > fibrillating else ended
+                fibrillating = None
+        if event["kind"] not in (d.BEAT, d.MARK, d.GAP):
+            continue
         if event["kind"] == d.BEAT:
             if last is None or time < last or time in waiting:
                 continue
@@ -71,13 +84,13 @@ def steps_of(events: NDArray[Any]) -> list[Step]:
             continue
         decided = int(event["decided_ns"])
         if event["kind"] == d.GAP or last is None or time < last:
-            steps.append(Step(time, decided, False, time))
+            steps.append(Step(time, decided, False, time, fibrillating is not None, ended))
             waiting = {}
         else:
             readable = event["value"] >= time - last - SLACK_NS and not crowded
-            step = Step(time, decided, readable, last)
+            step = Step(time, decided, readable, last, fibrillating is not None, ended)
             if readable:
-                step.beats = [Beat(t, waiting[t], decided) for t in sorted(waiting) if t < time]
+                step.beats = [Beat(t, waiting[t], step) for t in sorted(waiting) if t < time]
             waiting = {t: sure for t, sure in waiting.items() if t >= time}
             steps.append(step)
         crowded = False
@@ -85,7 +98,8 @@ def steps_of(events: NDArray[Any]) -> list[Step]:
         beat.place = place
     for stretch in stretches_of(steps):
         for before, beat in pairwise(stretch.beats):
-            if before.sure and beat.sure:
+            # Where fibrillation ended between two beats they are not in a row.
+            if before.sure and beat.sure and before.step.ended == beat.step.ended:
                 beat.rr = beat.time - before.time
     return steps
 
@@ -132,19 +146,24 @@ def asystoles(stretches: list[Stretch], asystole: int) -> list[Finding]:
                 row = row + 1 if joined else int(beat.sure)
                 if present and row == k.RETURN_BEATS:
                     first = stretch.beats[place - k.RETURN_BEATS].time
-                    found.append((d.OFF, d.ASYSTOLE, 0, first, beat.decided, 0.0, 0.0))
+                    found.append((d.OFF, d.ASYSTOLE, 0, first, beat.step.decided, 0.0, 0.0))
                     present = False
-            if following - onset >= asystole and not present:
-                step = next(s for s in stretch.steps if s.time >= onset + asystole)
-                length = min(step.time, following) - onset
-                found.append((d.ON, d.ASYSTOLE, onset, 0, step.decided, length / 1e9, 0.0))
-                present = True
+            # It is judged at every MARK up to the next beat, and with that beat.
+            points = [(s.time, s) for s in stretch.steps if onset < s.time <= following]
+            if place < len(stretch.beats):
+                points.append((following, stretch.beats[place].step))
+            for until, step in points:
+                begin = max([onset, *step.ended[-1:]])
+                if until - begin >= asystole and not present and not step.fibrillation:
+                    length = until - begin
+                    found.append((d.ON, d.ASYSTOLE, begin, 0, step.decided, length / 1e9, 0.0))
+                    present = True
     return found
 
 
 def pauses(stretches: list[Stretch], pause: int, asystole: int) -> list[Finding]:
     return [
-        (d.EPISODE, d.PAUSE, b.time - b.rr, b.time, b.decided, b.rr / 1e6, 0.0)
+        (d.EPISODE, d.PAUSE, b.time - b.rr, b.time, b.step.decided, b.rr / 1e6, 0.0)
         for stretch in stretches
         for b in stretch.beats
         if pause <= b.rr < asystole
@@ -159,10 +178,12 @@ def tachycardias(runs: list[list[Beat]], p: Any) -> list[Finding]:
     found: list[Finding] = []
     code, present = d.EXTREME_TACHYCARDIA, False
     for run in runs:
-        for last in range(k.TACHYCARDIA_BEATS, len(run) + 1):
-            beats = run[last - k.TACHYCARDIA_BEATS : last]
-            per_min, decided = rate(beats), beats[-1].decided
-            if not present and per_min > p["tachy_per_min"]:
+        for last in range(x.TACHYCARDIA_BEATS, len(run) + 1):
+            beats = run[last - x.TACHYCARDIA_BEATS : last]
+            per_min, step = rate(beats), beats[-1].step
+            decided = step.decided
+            fast = per_min > p["tachy_per_min"]
+            if not present and fast and not step.fibrillation:
                 present = True
                 found.append((d.ON, code, beats[0].time, 0, decided, per_min, 0.0))
             elif present and per_min < p["tachy_end_per_min"]:
@@ -176,20 +197,20 @@ def bradycardias(runs: list[list[Beat]], p: Any) -> list[Finding]:
     code, present = d.EXTREME_BRADYCARDIA, False
     for run in runs:
         begin = 0  # of the episode's own beats in this run
-        for last in range(k.BRADYCARDIA_BEATS, len(run) + 1):
+        for last in range(x.BRADYCARDIA_BEATS, len(run) + 1):
             beat = run[last - 1]
-            five = run[last - k.BRADYCARDIA_BEATS : last]
+            five = run[last - x.BRADYCARDIA_BEATS : last]
             slow = rate(five) < p["brady_per_min"]
             if not present:
-                if slow:
-                    present, begin = True, last - k.BRADYCARDIA_BEATS
-                    found.append((d.ON, code, five[0].time, 0, beat.decided, rate(five), 0.0))
+                if slow and not beat.step.fibrillation:
+                    present, begin = True, last - x.BRADYCARDIA_BEATS
+                    found.append((d.ON, code, five[0].time, 0, beat.step.decided, rate(five), 0.0))
                 continue
-            nine = run[begin:last][-k.BRADYCARDIA_END_RR - 1 :]
-            enough = len(nine) == k.BRADYCARDIA_END_RR + 1
+            nine = run[begin:last][-x.BRADYCARDIA_END_RR - 1 :]
+            enough = len(nine) == x.BRADYCARDIA_END_RR + 1
             if enough and not slow and rate(nine) > p["brady_end_per_min"]:
                 present = False
-                found.append((d.OFF, code, 0, beat.time, beat.decided, rate(nine), 0.0))
+                found.append((d.OFF, code, 0, beat.time, beat.step.decided, rate(nine), 0.0))
     return found
 
 
@@ -214,8 +235,8 @@ def sure_findings(steps: list[Step]) -> list[Finding]:
 def minutes(steps: list[Step], runs: list[list[Beat]]) -> list[Finding]:
     lowest = {}  # beat: mean of the 4 RR that end with it
     for run in runs:
-        for last in range(k.BRADYCARDIA_BEATS, len(run) + 1):
-            lowest[run[last - 1].place] = rate(run[last - k.BRADYCARDIA_BEATS : last])
+        for last in range(x.BRADYCARDIA_BEATS, len(run) + 1):
+            lowest[run[last - 1].place] = rate(run[last - x.BRADYCARDIA_BEATS : last])
     # Beats and steps in the order of time; a minute is over when something of another comes.
     row: list[tuple[int, int, Beat | None]] = []
     for step in steps:
