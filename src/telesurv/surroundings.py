@@ -5,7 +5,7 @@ from telesurv.alerts.fusion import FRAME_NS_MAX, WAIT_NS
 from telesurv.alerts.model import Strip
 from telesurv.plans import in_force, interval_s
 from telesurv.table import MODES, PatientTable
-from telesurv_kernels import atrial, rhythm
+from telesurv_kernels import atrial, ectopy, rhythm
 from telesurv_streams.channels import ECG
 
 
@@ -35,7 +35,16 @@ class Around:
             "pause": rhythm.PAUSE_S * 1000,
             "extreme-bradycardia": limits.heart_rate_low,
             "extreme-tachycardia": limits.heart_rate_high,
+            "ventricular-tachycardia": ectopy.VT_PER_MIN,
+            "ventricular-run": ectopy.VT_PER_MIN,
+            "ventricular-fibrillation": FIBRILLATION_S,
+            "supraventricular-tachycardia": ectopy.SVT_PER_MIN,
             "atrial-fibrillation": atrial.SHORTEST_S,
+            "bigeminy": PATTERN_TIMES,
+            "trigeminy": PATTERN_TIMES,
+            "missed-beat": PATTERN_TIMES,
+            "frequent-ventricular-beats": ectopy.PER_HOUR_MAX,
+            "unreadable": 50.0,
             "desaturation": limits.spo2_low,
             "severe-desaturation": limits.spo2_severe,
             "lead-off": 10.0,
@@ -92,6 +101,12 @@ class Around:
         leading = max(positions, key=lambda line: positions[line], default=-1)
         return WAIT_NS + min(self.frames_ns.get(leading, 0), FRAME_NS_MAX)
 
+
+FIBRILLATION_S = 4.0
+"""Seconds of fibrillatory waveform (CinC 2015)."""
+
+PATTERN_TIMES = 3
+"""So often a pattern of beats is repeated."""
 
 AHEAD_S = 120.0
 """Device time may be ahead of arrival by this much (`clock-skew`)."""
