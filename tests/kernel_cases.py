@@ -212,6 +212,16 @@ def atrial_case() -> Case:
     return Case(KERNELS["atrial"], KERNELS["atrial"].params(), {"events": events})
 
 
+def readable_case() -> Case:
+    """Unreadable in one go and in pieces, readable again, a hole, and a clock that goes back."""
+    pieces = [(t, t + 14.0) for t in range(600, 960, 20)]
+    once = events_of(
+        [], length_s=1500, unreadable=[(100, 300), *pieces], gaps=[(1000, 1100)], mark_ms=2500
+    )
+    events = np.concatenate([once, once[:200]])
+    return Case(KERNELS["readable"], KERNELS["readable"].params(), {"events": events})
+
+
 def spo2_case() -> Case:
     """Readings a second that fall twice, are invalid, missing, and come irregularly."""
     rng = np.random.default_rng(4)
@@ -244,6 +254,7 @@ CASES: dict[str, Callable[[], Case]] = {
     "beats": beats_case,
     "fibrillation": fibrillation_case,
     "rhythm": rhythm_case,
+    "readable": readable_case,
     "ectopy": ectopy_case,
     "atrial": atrial_case,
     "spo2": spo2_case,

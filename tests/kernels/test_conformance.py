@@ -27,6 +27,7 @@ STATE_BYTES_MAX = {
     "ectopy": 1536,
     "atrial": 1536,
     "fibrillation": 1024,
+    "readable": 512,
     "spo2": 2048,
     "silence": 64,
 }
@@ -212,6 +213,7 @@ def silence(name: str) -> dict[str, NDArray[Any]]:
         "quality": {"samples": hum, "mask": np.zeros(15_000, np.uint8)},
         "beats": {"samples": hum, "mask": np.zeros(15_000, np.uint8)},
         "rhythm": {"events": np.zeros(0, _dtypes.EVENT)},
+        "readable": {"events": np.zeros(0, _dtypes.EVENT)},
         "fibrillation": {"samples": hum, "mask": np.zeros(15_000, np.uint8)},
         "ectopy": {"events": np.zeros(0, _dtypes.EVENT)},
         "atrial": {"events": np.zeros(0, _dtypes.EVENT)},
