@@ -19,6 +19,7 @@ EPILOG = """\b
 Examples:
   telesurv evaluate beats mitdb --json accuracy-mitdb.json --html mitdb.html
   telesurv evaluate beats noise --only '*06' --noise-from 5m --noise-period 2m
+  telesurv evaluate rhythm vfdb afdb --html rhythm.html
   telesurv evaluate alarms challenge-2015 --html alarms.html
   telesurv evaluate table accuracy-*.json --out ACCURACY.md"""
 
@@ -50,7 +51,7 @@ def _outputs(run: F) -> F:
     return as_json(as_html(run))
 
 
-_folders = click.argument("folder", nargs=-1, required=True, type=FOLDER)
+_folders = click.argument("folder", nargs=-1, required=True, type=FOLDER, metavar="DIR...")
 _lead = click.option(
     "--lead", type=click.IntRange(0), metavar="N", help="Which signal, from 0 [the first ECG]"
 )
@@ -63,22 +64,25 @@ _learning = click.option(
 )
 
 
-@command.command("beats")
-@_folders
-@_lead
-@click.option(
+_only = click.option(
     "--only",
     multiple=True,
     metavar="PATTERN",
     help="Only records whose name matches, such as '*06'; may be repeated.",
 )
+
+
+@command.command("beats")
+@_folders
+@_lead
+@_only
 @_learning
 @click.option(
     "--noise-from",
     type=DURATION,
     metavar="DURATION",
-    help="Noise was mixed into the records from here on, in every other period; how much of it "
-    "is called readable is told.",
+    help="Noise was mixed in from here on, in every other period: tell how much of it is called "
+    "readable.",
 )
 @click.option(
     "--noise-period",
@@ -100,7 +104,10 @@ def beats(
     json_file: Path | None,
     html_file: Path | None,
 ) -> None:
-    """Score R-peaks of WFDB records that have reference beats (.atr), by EC57."""
+    """Score R-peaks by EC57.
+
+    Of the WFDB records of DIR, those with beats that experts marked (.atr) are scored.
+    """
     from telesurv.evaluate.beats import Noise, evaluate
 
     noise = None
@@ -115,14 +122,47 @@ def beats(
     _evaluate("evaluate beats", run, folder, json_file, html_file)
 
 
+@command.command("rhythm")
+@_folders
+@_lead
+@click.option(
+    "--reference-beats",
+    is_flag=True,
+    help="Hear the experts' beats instead of a signal: what detection and classes cost.",
+)
+@_outputs
+@with_settings("cache_dir")
+def rhythm(
+    settings: Settings,
+    folder: tuple[Path, ...],
+    lead: int | None,
+    reference_beats: bool,
+    json_file: Path | None,
+    html_file: Path | None,
+) -> None:
+    """Score atrial and ventricular fibrillation by EC57.
+
+    Episodes, durations and beats of the WFDB records of DIR whose rhythm experts marked (.atr).
+    """
+    from telesurv.evaluate.rhythm import evaluate
+
+    def run(advance: Advance) -> "Report":
+        return evaluate(folder, lead=lead, reference_beats=reference_beats, progress=advance)
+
+    _evaluate("evaluate rhythm", run, folder, json_file, html_file)
+
+
 @command.command("alarms")
-@click.argument("folder", type=FOLDER)
+@click.argument("folder", type=FOLDER, metavar="DIR")
 @_outputs
 @with_settings("cache_dir")
 def alarms(
     settings: Settings, folder: Path, json_file: Path | None, html_file: Path | None
 ) -> None:
-    """Judge the monitors' alarms of ALARMS.csv (record,type,true), as in the 2015 challenge."""
+    """Judge monitors' alarms as the 2015 challenge does.
+
+    DIR holds WFDB records with an alarm at 5:00 each, and ALARMS.csv (record,type,true).
+    """
     from telesurv.evaluate.alarms import evaluate
 
     _evaluate(
@@ -134,7 +174,10 @@ def alarms(
 @click.argument("report", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path))
 @click.option("--out", type=FILE, metavar="FILE", help="Where the page goes [standard output]")
 def table_(report: tuple[Path, ...], out: Path | None) -> None:
-    """Make one Markdown page of reports that the other commands wrote with --json."""
+    """Make one Markdown page of reports.
+
+    REPORT is a file that another of these commands wrote with --json.
+    """
     from telesurv.evaluate.looks import load
     from telesurv.evaluate.page import markdown
 
@@ -159,6 +202,9 @@ def _evaluate(
     from telesurv.importers import Unreadable
     from telesurv.lead import Unsuited
 
+    for file in (json_file, html_file):  # before the work, not after it
+        if file is not None and not file.resolve().parent.is_dir():
+            raise click.ClickException(f"{file}: there is no folder {file.resolve().parent}")
     with progress(label) as advance:
         try:
             report = run(advance)

@@ -4,14 +4,19 @@ from pathlib import Path
 
 import msgspec
 
-from telesurv.evaluate import alarms_look, beats_look
+from telesurv.evaluate import alarms_look, beats_look, rhythm_look
 from telesurv.evaluate.alarms import AlarmsReport
 from telesurv.evaluate.beats import BeatsReport
+from telesurv.evaluate.rhythm import RhythmReport
 from telesurv.evaluate.view import Look
 
-Report = BeatsReport | AlarmsReport
+Report = BeatsReport | RhythmReport | AlarmsReport
 
-LOOKS: dict[type, Look] = {BeatsReport: beats_look.LOOK, AlarmsReport: alarms_look.LOOK}
+LOOKS: dict[type, Look] = {
+    BeatsReport: beats_look.LOOK,
+    RhythmReport: rhythm_look.LOOK,
+    AlarmsReport: alarms_look.LOOK,
+}
 
 
 def look(report: Report) -> Look:

@@ -39,8 +39,9 @@ def scatter(title: str, points: Sequence[Point], whole: Point, axis_names: tuple
     axis_names : of the horizontal and of the vertical axis
     """
     known = [one for one in points if one.x is not None and one.y is not None]
-    lows_x = [one.x_interval[0] if one.x_interval else one.x for one in known]
-    lows_y = [one.y_interval[0] if one.y_interval else one.y for one in known]
+    spanned = [*known, whole]
+    lows_x = [one.x_interval[0] if one.x_interval else one.x for one in spanned]
+    lows_y = [one.y_interval[0] if one.y_interval else one.y for one in spanned]
     axes = _axes(*_ending_at_100(lows_x), *_ending_at_100(lows_y))
     body = [label(LEFT_MM, 5, title, size=3.4, fill="#111418"), value_grid(axes), _x_grid(axes)]
     body += [_cross(axes, one) for one in known]
@@ -126,7 +127,7 @@ def _x_grid(axes: Axes) -> str:
     for value in np.arange(first, axes.end_s + step * 1e-6, step):
         x = axes.at(float(value))
         parts.append(line(x, axes.y, x, axes.y + axes.height, _GRID, ' stroke-width="0.15"'))
-        written = f"{value:.6g}"
+        written = f"{value + 0.0:.6g}"  # never -0
         parts.append(label(x, axes.y + axes.height + 3.8, written, anchor="middle"))
     return "".join(parts)
 
