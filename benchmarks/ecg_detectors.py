@@ -100,8 +100,9 @@ def _wfdb(method: str) -> Detect:
     from wfdb import processing
 
     if method == "gqrs":
+        # It takes codes, and what stands for a missing one.
         return lambda lead: processing.gqrs_detect(
-            d_sig=lead.codes.astype(np.int64),
+            d_sig=np.where(np.isnan(lead.mv), -32768, np.rint(lead.mv / lead.scale_mv)).astype(int),
             fs=lead.rate_hz,
             adc_gain=1 / lead.scale_mv,
             adc_zero=0,

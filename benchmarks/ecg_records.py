@@ -92,7 +92,7 @@ def read(folder: str, name: str) -> Signal:
         folder,
         name,
         lead.samples,
-        np.where(lead.samples == -32768, np.nan, lead.samples * lead.scale_mv),
+        np.asarray(wfdb.rdrecord(str(path), channels=[0]).p_signal[:, 0], np.float64),
         lead.rate_hz,
         lead.scale_mv,
         marks.sample[kept].astype(np.int64),

@@ -20,7 +20,9 @@ def measured(case: Case) -> dict[str, Any]:
         "wanted_per_min": case.rate_per_min,
     }
     if case.alarms:
-        result["alarm_s"] = monitor.alarm_s(found, case, *case.alarms)
+        raised = monitor.alarm(found, case)
+        assert case.change_s is not None
+        result["alarm"] = raised and [raised.condition, raised.detected_s - case.change_s]
     elif case.name.startswith("step"):
         result["right_s"] = monitor.right_since_s(found, case)
         result["minute_s"] = monitor.minute_right_s(found, case)

@@ -60,8 +60,9 @@ def _number(per_min: float | None) -> str:
 
 
 def _time(one: dict[str, Any]) -> str:
-    if "alarm_s" in one:
-        return "no alarm" if one["alarm_s"] is None else f"alarm after {one['alarm_s']:.1f} s"
+    if one.get("alarm"):
+        condition, late_s = one["alarm"]
+        return f"{condition} after {late_s:.1f} s"
     if "right_s" in one:
         right, minute = (_seconds(one[name]) for name in ("right_s", "minute_s"))
         return f"right after {right}; the minute's mean after {minute}"

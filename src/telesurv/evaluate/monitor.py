@@ -115,11 +115,10 @@ def minute_right_s(found: Shown, case: Case) -> float | None:
     return None
 
 
-def alarm_s(found: Shown, case: Case, *conditions: str) -> float | None:
-    """Return how long after the change the first of some conditions is detected."""
-    assert case.change_s is not None
-    late = [a.detected_s for a in found.alerts if a.condition in conditions]
-    return min(late) - case.change_s if late else None
+def alarm(found: Shown, case: Case) -> Alert | None:
+    """Return the first alert of those that the case asks for."""
+    asked = [one for one in found.alerts if one.condition in case.alarms]
+    return min(asked, key=lambda one: one.detected_s, default=None)
 
 
 def faults(case: Case, found: Shown) -> list[str]:
@@ -127,9 +126,12 @@ def faults(case: Case, found: Shown) -> list[str]:
     false = {"asystole", "ventricular-fibrillation"} - set(case.alarms)
     said = [f"{a.condition} at {a.detected_s:.1f} s" for a in found.alerts if a.condition in false]
     if case.alarms:
-        late_s = alarm_s(found, case, *case.alarms)
-        if late_s is None or late_s > ALARM_S:
-            said.append(f"{case.alarms[0]} after {'-' if late_s is None else f'{late_s:.1f}'} s")
+        assert case.change_s is not None
+        raised = alarm(found, case)
+        if raised is None:
+            said.append("no alarm")
+        elif raised.detected_s > case.change_s + ALARM_S:
+            said.append("a late alarm")
     if case.rate_per_min is None:
         assert case.change_s is not None
         if counted := int(np.count_nonzero(found.beats_s > case.change_s + SAME_BEAT_S)):

@@ -42,7 +42,7 @@ T_S, QT_S = 0.180, 0.350
 PEAK = 7 / 16  # of a QRS's width lie before its R-peak
 
 ASYSTOLE = ("asystole",)
-TACHYCARDIA = ("extreme-tachycardia", "ventricular-tachycardia")
+TACHYCARDIA = ("extreme-tachycardia", "ventricular-tachycardia", "ventricular-fibrillation")
 
 OVERSHOOT_MV_MAX = 2.0
 """A pacing pulse's tail is at most so high (method A of EC13, as it is commonly quoted)."""
