@@ -25,7 +25,7 @@ nav a:hover,nav a:focus{text-decoration:underline}
 .card b{display:block;font-size:23px;line-height:1.3;font-variant-numeric:tabular-nums}
 .card span{display:block;font-size:12.5px;color:var(--grey)}
 .card span.name{color:var(--ink);font-weight:600}
-.plots{display:grid;grid-template-columns:repeat(auto-fit,minmax(420px,1fr));gap:16px}
+.plots{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(420px,100%),1fr));gap:16px}
 svg{display:block;max-width:100%;height:auto}
 .plots svg{width:100%}
 .plots figure{border:1px solid var(--line);border-radius:8px;padding:8px}

@@ -10,29 +10,37 @@ Columns = Callable[[Sequence[tuple[str, ...]], tuple[str, ...]], str]
 INTRODUCTION = """\
 # Accuracy
 
-Made by `telesurv evaluate table` from JSON files that `telesurv evaluate beats` and `telesurv \
-evaluate alarms` wrote. Every figure is the streaming engine's, which gets a second at a time \
-and looks at nothing that comes later.
+Made by `telesurv evaluate table` from JSON files that the other commands of `telesurv evaluate` \
+wrote. Every figure is the streaming engine's, which gets a second at a time and looks at nothing \
+that comes later.
 
 **What the figures are worth.** The kernels' parameters come from physiology and from the \
-literature where their docstrings say so; the others are set by hand. None was set by folds, \
-and the development saw records of three databases: rules of `beats` were kept for what they \
-did on MIT-BIH Arrhythmia and on its noise stress records, and the constant band of `quality` \
-is below what true asystoles of the 2015 challenge still move. There these are figures of \
-records that were known. Figures of other programs are not in here."""
+literature where their docstrings say so; others are set by hand or trained, and their docstrings \
+say on what. The development saw these records: other records of the same databases will be \
+scored worse. Intervals are of the cases that were counted, not of other patients. Figures of \
+other programs are not in here."""
 
 DATABASES = """\
 ## Databases
 
-Reports named `mitdb`, `noise` and `challenge-2015` are of parts of these, from PhysioNet; \
-`noise` is made of 118 and 119 by the published recipe, the SNR in dB ends the name.
+Reports named as these folders are of parts of them, from PhysioNet unless stated; `noise` is \
+made of 118 and 119 by the published recipe, the SNR in dB ends the name.
 
-- Moody GB, Mark RG. The impact of the MIT-BIH Arrhythmia Database. IEEE Eng in Med and Biol \
-20(3):45-50 (2001).
-- Moody GB, Muldrow WE, Mark RG. A noise stress test for arrhythmia detectors. Computers in \
-Cardiology 11:381-384 (1984).
-- Clifford GD, et al. The PhysioNet/Computing in Cardiology Challenge 2015: reducing false \
-arrhythmia alarms in the ICU. Computing in Cardiology 42:273-276 (2015).
+- `mitdb`: Moody GB, Mark RG. The impact of the MIT-BIH Arrhythmia Database. IEEE Eng in Med and \
+Biol 20(3):45-50 (2001).
+- `noise`: Moody GB, Muldrow WE, Mark RG. A noise stress test for arrhythmia detectors. Computers \
+in Cardiology 11:381-384 (1984).
+- `vfdb`: Greenwald SD. Development and analysis of a ventricular fibrillation detector. \
+M.S. thesis, MIT Dept. of Electrical Engineering and Computer Science (1986).
+- `afdb-rr`: Moody GB, Mark RG. A new method for detecting atrial fibrillation using R-R \
+intervals. Computers in Cardiology 10:227-230 (1983).
+- `nsr2db-rr`: The Normal Sinus Rhythm RR Interval Database, PhysioNet.
+- `cpsc2021`: Wang X, et al. Paroxysmal atrial fibrillation events detection from dynamic ECG \
+recordings: the 4th China Physiological Signal Challenge 2021. PhysioNet (2021).
+- `perform-af`: Charlton PH, et al. Detecting beats in the photoplethysmogram: benchmarking \
+open-source algorithms. Physiol Meas 43:085007 (2022), of the MIMIC III waveforms.
+- `challenge-2015`: Clifford GD, et al. The PhysioNet/Computing in Cardiology Challenge 2015: \
+reducing false arrhythmia alarms in the ICU. Computing in Cardiology 42:273-276 (2015).
 - Goldberger AL, et al. PhysioBank, PhysioToolkit, and PhysioNet: components of a new research \
 resource for complex physiologic signals. Circulation 101(23):e215-e220 (2000)."""
 
