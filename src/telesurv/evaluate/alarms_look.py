@@ -152,7 +152,9 @@ def pictures(report: AlarmsReport, folders: Folders) -> Iterator[Picture]:
         )
 
 
-LOOK = Look(title, cards, brief, tables, notes, drawn, "Alarms judged wrongly", pictures)
+LOOK = Look(
+    title, cards, brief, tables, notes, drawn, "Alarms judged wrongly, first ECG lead", pictures
+)
 
 
 def _outcome(one: Alarm) -> str:

@@ -24,7 +24,8 @@ from telesurv.lead import Heard, Lead, hear, read_lead
 
 HEADS = (
     *("record", "episodes", "found", "Se %", "called", "right", "+P %"),
-    *("marked min", "called min", "Se %", "+P %", "Sp %", "beats Se %", "Sp %"),
+    *("marked min", "called min", "time Se %", "time +P %", "time Sp %"),
+    *("beats Se %", "beats Sp %"),
 )
 OF_RHYTHM = ("marked rhythm", "min", "called so min", "left alone %")
 DELAYS = ("condition", "episodes", "median s", "99 % s", "longest s", "median beats", "most beats")
