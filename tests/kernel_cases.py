@@ -32,6 +32,7 @@ class Case:
     columns: dict[str, NDArray[Any]]
     outputs: tuple[str, ...] = ()
     restarts: tuple[int, ...] = ()
+    events: NDArray[Any] | None = None  # of another signal kernel, in the columns' samples
 
     def __len__(self) -> int:
         return len(next(iter(self.columns.values())))
@@ -87,6 +88,8 @@ def run(
         segments = np.zeros(1, _dtypes.SEGMENT)
         segments["last"], segments["restart"] = end - begin, begin in case.restarts
         given |= {"params": params, "segments": segments}
+        if case.events is not None:
+            given["events"] = events_within(case.events, [(0, begin, end)])
         found.append(without_segment(call(case, state, given)))
         for name in outputs:
             outputs[name].append(given[name])
@@ -95,6 +98,16 @@ def run(
         state,
         {name: np.concatenate(parts) for name, parts in outputs.items()},
     )
+
+
+def events_within(events: NDArray[Any], spans: Iterable[tuple[int, int, int]]) -> NDArray[Any]:
+    """Return the events that were decided in spans (row, begin, end), each span a segment."""
+    parts = [events[:0]]
+    for segment, (row, begin, end) in enumerate(spans):
+        part = events[(events["decided"] >= begin) & (events["decided"] < end)].copy()
+        part["row"], part["segment"] = row, segment
+        parts.append(part)
+    return np.concatenate(parts)
 
 
 def without_segment(findings: NDArray[Any]) -> NDArray[Any]:
@@ -162,6 +175,30 @@ def fibrillation_case() -> Case:
     codes[mask == 1] = -32768
     params = KERNELS["fibrillation"].params(RATE_HZ, SCALE_MV)
     return Case(KERNELS["fibrillation"], params, {"samples": codes, "mask": mask}, (), (5000,))
+
+
+def classes_case() -> Case:
+    """Usual beats, wide early ones, early ones, a hole, a stretch that is unreadable."""
+    rng = np.random.default_rng(8)
+    t = np.arange(round(60 * RATE_HZ)) / RATE_HZ
+    mv, at = rng.normal(0, 0.01, len(t)), 0.6
+    for number in range(80):
+        wide, early = number % 5 == 3, number % 7 == 6
+        if wide:
+            mv -= 1.4 * np.exp(-0.5 * ((t - at) / 0.045) ** 2)
+            mv += 0.5 * np.exp(-0.5 * ((t - at - 0.3) / 0.07) ** 2)
+        else:
+            mv += ecg([at], 60)
+        at += rng.uniform(0.78, 0.82) * (1.4 if wide else 1.0) * (0.6 if early else 1.0)
+    codes = np.rint(mv / SCALE_MV).astype(np.int16)
+    mask = np.zeros(len(codes), np.uint8)
+    mask[6000:6200], mask[11000:11600] = 1, 16
+    codes[mask == 1] = -32768
+    columns = {"samples": codes, "mask": mask}
+    beats = KERNELS["beats"]
+    found = run(Case(beats, beats.params(RATE_HZ, SCALE_MV), columns, (), (9000,))).findings
+    classes = KERNELS["classes"]
+    return Case(classes, classes.params(RATE_HZ), columns, (), (9000,), found)
 
 
 def rhythm_case() -> Case:
@@ -252,6 +289,7 @@ def silence_case() -> Case:
 CASES: dict[str, Callable[[], Case]] = {
     "quality": quality_case,
     "beats": beats_case,
+    "classes": classes_case,
     "fibrillation": fibrillation_case,
     "rhythm": rhythm_case,
     "readable": readable_case,

@@ -10,6 +10,7 @@ from telesurv_kernels import (
     _dtypes,
     atrial,
     beats,
+    classes,
     ectopy,
     fibrillation,
     quality,
@@ -22,6 +23,7 @@ from telesurv_kernels import (
 KERNELS: dict[str, ModuleType] = {
     "quality": quality,
     "beats": beats,
+    "classes": classes,
     "fibrillation": fibrillation,
     "rhythm": rhythm,
     "readable": readable,

@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from kernel_cases import CASES, Case, Outcome, call, digest, run, without_segment
+from kernel_cases import CASES, Case, Outcome, call, digest, events_within, run, without_segment
 from telesurv_kernels import _dtypes, registry
 from telesurv_kernels.registry import KERNELS
 
@@ -23,6 +23,7 @@ TESTS = Path(__file__).parents[1]
 STATE_BYTES_MAX = {
     "quality": 512,
     "beats": 4096,
+    "classes": 3072,
     "rhythm": 1024,
     "ectopy": 1536,
     "atrial": 1536,
@@ -50,7 +51,10 @@ def given_to(case: Case, rows: int) -> dict[str, Any]:
     params[:] = case.params
     segments = np.zeros(0, _dtypes.SEGMENT)
     columns = {name: column.copy() for name, column in case.columns.items()}
-    return columns | {"params": params, "segments": segments}
+    given = columns | {"params": params, "segments": segments}
+    if case.events is not None:
+        given["events"] = events_within(case.events, [(0, 0, len(case))])
+    return given
 
 
 @each
@@ -148,6 +152,8 @@ def interleaved(case: Case, rows: tuple[int, ...], pieces: int) -> dict[str, Any
     segments["row"] = [row for row, _, _ in spans]
     segments["last"] = np.cumsum([end - begin for _, begin, end in spans])
     segments["first"][1:] = segments["last"][:-1]
+    if case.events is not None:
+        given["events"] = events_within(case.events, spans)
     return given | {"segments": segments}
 
 
@@ -176,6 +182,8 @@ def test_a_finding_names_the_segment_that_completed_it(name: str) -> None:
     for index in range(29):
         upto = {k: given[k][: given["segments"][index]["last"]] for k in case.columns}
         upto |= {"params": given["params"], "segments": given["segments"][: index + 1]}
+        if case.events is not None:
+            upto["events"] = given["events"][given["events"]["segment"] <= index]
         part = call(case, np.zeros(3, case.module.STATE), upto)
         assert part.tobytes() == findings[findings["segment"] <= index].tobytes()
 
@@ -212,6 +220,7 @@ def silence(name: str) -> dict[str, NDArray[Any]]:
     return {
         "quality": {"samples": hum, "mask": np.zeros(15_000, np.uint8)},
         "beats": {"samples": hum, "mask": np.zeros(15_000, np.uint8)},
+        "classes": {"samples": hum, "mask": np.zeros(15_000, np.uint8)},
         "rhythm": {"events": np.zeros(0, _dtypes.EVENT)},
         "readable": {"events": np.zeros(0, _dtypes.EVENT)},
         "fibrillation": {"samples": hum, "mask": np.zeros(15_000, np.uint8)},
@@ -227,7 +236,9 @@ def silence(name: str) -> dict[str, NDArray[Any]]:
 
 @each
 def test_nothing_is_found_in_silence(name: str) -> None:
-    case = replace(case_of(name)[0], columns=silence(name), restarts=())
+    case = case_of(name)[0]
+    heard = None if case.events is None else case.events[:0]  # `beats` finds nothing either
+    case = replace(case, columns=silence(name), restarts=(), events=heard)
     findings = run(case).findings
     said = {_dtypes.MARK, _dtypes.GAP} if name == "beats" else set()
     assert set(findings["kind"].tolist()) <= said

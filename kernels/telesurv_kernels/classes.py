@@ -1,0 +1,260 @@
+"""The class of each beat, on line: normal, supraventricular or ventricular.
+
+Nothing is known of the patient beforehand, and lead, gain and polarity do not matter: what
+the heart usually does is learned from the stream, and each beat is compared with it.
+
+1. The lead is kept in blocks of 80 to 160 Hz (means of whole samples), for 4 s.
+2. A beat's QRS is the 0.22 s about the centre of its activity (the mean of time weighted by
+   slope squared), whichever of its deflections was taken for the R-peak. It joins the
+   *kind* of beats that it resembles most: least distance at the best of the shifts within
+   35 ms, and a similarity (1 - distance squared / 2, distances as shares of the larger of
+   the two) of 0.9, else it founds a kind; the least used of 8 is given up for it.
+3. The *dominant* kind is the one with the largest share of the last 300 beats. Kinds that
+   come prematurely, or fast (100/min) and faster than the dominant one, count for less, and
+   the dominant one, and one that was it, for more: a run of ventricular tachycardia does
+   not become the usual beat for minutes, whereas a bundle branch block that comes and goes
+   does. Of bigeminy's two kinds, the one that comes late is the usual.
+4. A beat is *ventricular* by the sum of weighted evidence (logistic regression, every weight
+   bound to its physiological sign): differs from the dominant kind, comes early (against the
+   mean of 16 RR, which a compensatory pause leaves as it is), slower and wider than it, T
+   differs or stands against the QRS, its kind is wide and is followed by pauses; against it:
+   belongs to the dominant kind, its kind is common, noise before it. Weights and their
+   making: `_class_weights`. The beats of a kind vote together, the kind up to 0.7. Where the
+   beat before was ventricular, and this one came within 0.65 s and is no dominant one, it is
+   likely that the run goes on.
+5. Others are *supraventricular* by a second sum: early against a regular rhythm, P differs;
+   against it: irregular, another QRS. While the median of 15 differences of RR is above 15 %
+   of the mean nothing is early (atrial fibrillation).
+6. All else is *normal*, bundle branch blocks and escape beats of the atria included.
+
+Features after de Chazal, O'Dwyer and Reilly 2004, Llamedo and Martinez 2011 and Alvarado et
+al. 2012. Deviations: classes F and Q of ANSI/AAMI EC57 are never given; a fusion beat is
+called after what it resembles, a paced one like a normal one.
+
+A beat in a stretch that quality calls unreadable (UNSURE, or a masked sample within its QRS)
+teaches nothing; it takes the class of a kind that it resembles, else 0, not classified. So
+does a beat whose surroundings are not known: within 0.4 s of a gap. Kinds outlast gaps.
+
+**Findings** are those of `beats`, entry by entry, BEATs with their class in the flags.
+Decision delay: none, a beat is judged when `beats` has decided it. Rate: 100 to 1000 Hz.
+Work: a beat costs a comparison with at most 8 kinds.
+"""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from telesurv_kernels import beats
+from telesurv_kernels._class_weights import SUPRAVENTRICULAR_WEIGHTS, VENTRICULAR_WEIGHTS
+from telesurv_kernels._dtypes import BEAT, CLASS_SHIFT, GAP
+from telesurv_kernels._evidence import FEATURES, classify
+from telesurv_kernels._jit import kernel
+from telesurv_kernels._kinds import INTERVALS, KINDS, LONG, NEAR, RING, SHAPE, interrupt
+from telesurv_kernels.quality import MISSING_CODE
+
+VERSION = 1
+"""Of state and rule; a snapshot of another version is not taken over."""
+
+BLOCK_HZ_MAX = 160.0  # of blocks: RING of them last 4 s
+HALF_S = 0.11  # of a QRS about its centre
+SEARCH_S = 0.035  # shifts that are tried
+CENTRE_S = 0.12  # activity is looked for within this of the R-peak
+BEFORE_S, AFTER_S = 0.25, 0.40  # of the long shape, P to T, about the centre
+P_END_S, T_BEGIN_S = -0.10, 0.14  # where its P is over, and its T begins
+BASE_S = (-0.16, -0.11)  # the baseline, between P and QRS
+T_S = (0.16, 0.36)  # of a T, to tell its direction
+
+PARAMS = np.dtype(
+    [
+        ("block_hz", np.float64),
+        ("factor", np.int64),  # samples a block
+        ("half", np.int64),  # blocks, as all that follow
+        ("search", np.int64),
+        ("centre", np.int64),
+        ("before", np.int64),
+        ("after", np.int64),
+        ("p_end", np.int64),  # from the begin of the long shape
+        ("t_begin", np.int64),
+        ("base", np.int64, (2,)),  # before the centre
+        ("t", np.int64, (2,)),  # after it
+        ("ventricular", np.float64, (len(VENTRICULAR_WEIGHTS),)),  # the bias first
+        ("supraventricular", np.float64, (len(SUPRAVENTRICULAR_WEIGHTS),)),
+    ]
+)
+
+STATE = np.dtype(
+    [
+        ("count", np.int64),  # samples seen since zero
+        ("total", np.int64),  # sum of the present block
+        ("held", np.int64),  # the last code that was not missing
+        ("masked", np.int64),  # 1: a sample of the present block is
+        ("begin", np.int64),  # first block after the last GAP
+        ("beats", np.int64),  # that were learned from
+        ("dominant", np.int64),  # kind
+        ("intervals", np.int64),  # RR seen
+        ("follows", np.int64),  # 1: a beat was seen since the last GAP
+        ("last", np.int64),  # its R-peak
+        ("last_rr_s", np.float64),  # 0: not known
+        ("last_kind", np.int64),  # kind + 1 of the beat before; 0: not known
+        ("last_ventricular", np.int64),  # 1: it was
+        ("long_beats", np.int64),  # that the long shape is a mean of
+        ("rr_s", np.float64, (INTERVALS,)),
+        ("features", np.float64, (FEATURES,)),  # of the last beat judged
+        ("size", np.float32, (KINDS,)),  # of each kind: norm of the QRS in codes
+        ("share", np.float32, (KINDS,)),  # of all beats, fading
+        ("width_s", np.float32, (KINDS,)),  # of the QRS
+        ("pace", np.float32, (KINDS,)),  # rms slope / rms, per second
+        ("rr_mean_s", np.float32, (KINDS,)),  # before its beats
+        ("early", np.float32, (KINDS,)),  # RR before / mean RR
+        ("pause", np.float32, (KINDS,)),  # RR after / mean RR
+        ("vote", np.float32, (KINDS,)),  # mean evidence of its beats
+        ("members", np.int32, (KINDS,)),  # beats; 0: no such kind
+        ("timed", np.int32, (KINDS,)),  # of them with an RR before
+        ("followed", np.int32, (KINDS,)),  # and after
+        ("reigned", np.int32, (KINDS,)),  # beats for which it was dominant
+        ("long", np.int16, (LONG,)),  # P to T of the dominant kind, norm 16384
+        ("near", np.int16, (NEAR,)),  # codes about the beat that is judged
+        ("shape", np.int16, (KINDS, SHAPE)),  # QRS of each kind, mean 0, norm 16384
+        ("ring", np.int16, (RING,)),  # codes, block i at i % RING
+        ("ring_masked", np.uint8, (RING // 8,)),  # a bit a block: a sample of it is
+    ]
+)
+
+EVENT = beats.FINDING
+"""What `beats` found in the same segments, in its order."""
+
+FINDING = beats.FINDING
+"""The same, with classes."""
+
+
+def params(rate_hz: float) -> NDArray[Any]:
+    """Return the PARAMS of a row, shape ``()``.
+
+    Parameters
+    ----------
+    rate_hz : float
+        Samples a second, 100 to 1000.
+
+    Raises
+    ------
+    AssertionError
+        When the rate is out of range.
+    """
+    low, high = beats.RATE_HZ_MIN, beats.RATE_HZ_MAX
+    assert low <= rate_hz <= high, f"rate {rate_hz} Hz, expected 100 to 1000"
+    made = np.zeros((), PARAMS)
+    factor = int(np.ceil(rate_hz / BLOCK_HZ_MAX))
+    block_hz = rate_hz / factor
+    made["factor"] = factor
+    made["block_hz"] = block_hz
+    made["half"] = round(HALF_S * block_hz)
+    made["search"] = round(SEARCH_S * block_hz)
+    made["centre"] = round(CENTRE_S * block_hz)
+    made["before"] = round(BEFORE_S * block_hz)
+    made["after"] = round(AFTER_S * block_hz)
+    made["p_end"] = made["before"] + int(P_END_S * block_hz)
+    made["t_begin"] = made["before"] + int(T_BEGIN_S * block_hz)
+    made["base"] = [int(-at * block_hz) for at in BASE_S]
+    made["t"] = [int(at * block_hz) for at in T_S]
+    made["ventricular"] = VENTRICULAR_WEIGHTS
+    made["supraventricular"] = SUPRAVENTRICULAR_WEIGHTS
+    return made
+
+
+def capacity(samples: int, segments: int) -> int:
+    """Return an upper bound of the findings of one call: those of `beats`."""
+    return beats.capacity(samples, segments)
+
+
+@kernel
+def advance(
+    state: NDArray[Any],
+    params: NDArray[Any],
+    segments: NDArray[Any],
+    samples: NDArray[np.int16],
+    mask: NDArray[np.uint8],
+    events: NDArray[Any],
+    findings: NDArray[Any],
+) -> int:
+    """Classify the beats of a batch of rows; return how many findings were written.
+
+    Parameters
+    ----------
+    state : STATE[rows], updated in place
+    params : PARAMS[rows]
+    segments : SEGMENT[m], in the order of each row's samples; an empty one is ignored
+    samples : int16[n], codes
+    mask : uint8[n], what `quality` said of them
+    events : EVENT[k], what `beats` found in these segments
+    findings : FINDING[>= k]
+    """
+    found = 0
+    for segment in range(segments.size):
+        first = segments[segment]["first"]
+        last = segments[segment]["last"]
+        if first >= last:
+            continue
+        row = segments[segment]["row"]
+        s = state[row]
+        p = params[row]
+        factor = p["factor"]
+        ring = s["ring"]
+        ring_masked = s["ring_masked"]
+        count = s["count"]
+        origin = count - first  # sample of the row = index + origin
+        total = s["total"]
+        held = s["held"]
+        masked = s["masked"]
+        if segments[segment]["restart"] != 0:
+            masked = 1  # a block of two signals is none
+        left = factor - count % factor  # samples of this block, this one included
+        slot = count // factor % RING
+        k = first
+        while k < last:
+            due = last  # samples before it come before the next event
+            if found < events.size and events[found]["segment"] == segment:
+                due = min(events[found]["decided"] + 1 - origin, last)
+            for at in range(k, due):
+                code = np.int64(samples[at])
+                held = held if code == MISSING_CODE else code
+                total += held
+                masked |= mask[at] != 0
+                left -= 1
+                if left == 0:
+                    ring[slot] = np.int64(np.floor(total / factor + 0.5))
+                    bit = 1 << (slot & 7)
+                    others = np.int64(ring_masked[slot >> 3]) & ~bit
+                    ring_masked[slot >> 3] = others | (bit if masked else 0)
+                    slot = slot + 1 if slot + 1 < RING else 0
+                    total = 0
+                    masked = 0
+                    left = factor
+            k = due
+            while (
+                found < events.size
+                and events[found]["segment"] == segment
+                and events[found]["decided"] + 1 - origin <= k
+            ):
+                event = events[found]
+                s["count"] = k + origin
+                kind = event["kind"]
+                flags = event["flags"]
+                if kind == GAP:
+                    interrupt(s, p, event["sample"])
+                elif kind == BEAT:
+                    flags |= classify(s, p, event["sample"], flags) << CLASS_SHIFT
+                finding = findings[found]
+                finding["row"] = row
+                finding["segment"] = segment
+                finding["kind"] = kind
+                finding["sample"] = event["sample"]
+                finding["decided"] = event["decided"]
+                finding["value"] = event["value"]
+                finding["flags"] = flags
+                found += 1
+        s["count"] = last + origin
+        s["total"] = total
+        s["held"] = held
+        s["masked"] = masked
+    return found
