@@ -21,8 +21,9 @@ unpredictable, which sinus arrhythmia is, too.
 
 **Ectopy** must not explain it. Where one ventricular or fusion beat lies between two others, half
 of the time between those stands for both RR: behind a compensatory pause that is the RR of the
-rhythm beneath. Two in a row, and nothing is taken. Supraventricular beats count like normal
-ones: atrial fibrillation makes early narrow beats itself, and who leaves them out leaves out
+rhythm beneath. Two in a row, and nothing is taken. Where a third of the beats is ectopic none
+begins, for few that are not recognised among so many would do. Supraventricular beats count like
+normal ones: atrial fibrillation makes early narrow beats itself, and who leaves them out leaves out
 what is to be found; their patterns are foretold. So are those of beats that nobody classified,
 less well (ventricular ones of many couplings pass).
 
@@ -80,6 +81,9 @@ ALIKE = 50
 ONSET_BACK, END_BACK = 24, 16
 """Beats of the new rhythm in a window that turns irregular, and regular again."""
 
+ECTOPIC_PART = 3
+"""Where this part of the beats is ventricular, or more, ectopy explains what is irregular."""
+
 REGULAR_BEATS = 60
 """End it."""
 
@@ -110,6 +114,7 @@ STATE = np.dtype(
         ("paired", np.int64),  # 1: an RR may begin at last_ns
         ("last_ns", np.int64),  # the last beat that was not ectopic
         ("skipped", np.int64),  # 1: an ectopic one followed
+        ("ectopic", np.int64),  # ventricular and fusion beats since the last pair
         ("rr_us", np.int64),  # the RR that ended there; 0: none that counts
         ("count", np.int64),  # pairs in the window
         ("head", np.int64),  # slot of the next one; of the oldest when the window is full
@@ -117,6 +122,7 @@ STATE = np.dtype(
         ("alike", np.int64),  # pairs of pairs with like first RR
         ("repeated", np.int64),  # those of them with like second RR
         ("sum_us", np.int64),  # of the second RR
+        ("ectopic_sum", np.int64),  # of ectopic_before
         ("present", np.int64),  # 1: atrial fibrillation
         ("suspected", np.int64),  # 1: irregular since onset_ns, not yet for long enough
         ("onset_ns", np.int64),
@@ -125,6 +131,7 @@ STATE = np.dtype(
         ("end_ns", np.int64),
         ("first_us", np.int32, (WINDOW,)),
         ("second_us", np.int32, (WINDOW,)),
+        ("ectopic_before", np.int32, (WINDOW,)),  # ectopic beats since the pair before
         ("beats_ns", np.int64, (WINDOW,)),  # where the second RR ends
         ("crowded", np.int64),  # 1: a beat did not fit: the stretch is not to be trusted
         ("pending", np.int64),  # beats that wait for their MARK, by time
@@ -220,6 +227,7 @@ def _beat(
     if ectopic:
         s["paired"] = s["paired"] == 1 and s["skipped"] == 0
         s["skipped"] = 1
+        s["ectopic"] = min(s["ectopic"] + 1, WINDOW)
         return found
     before_us, rr_us = 0, 0
     if s["paired"] == 1:
@@ -259,6 +267,7 @@ def _push(s: Any, first_us: int, second_us: int, time_ns: int) -> None:
         s["alike"] = 0
         s["repeated"] = 0
         s["sum_us"] = 0
+        s["ectopic_sum"] = 0
         s["suspected"] = 0
         s["regular"] = 0
     head = s["head"]
@@ -268,11 +277,15 @@ def _push(s: Any, first_us: int, second_us: int, time_ns: int) -> None:
         s["alike"] -= alike
         s["repeated"] -= repeated
         s["sum_us"] -= old_us
+        s["ectopic_sum"] -= s["ectopic_before"][head]
     else:
         s["count"] += 1
     s["first_us"][head] = first_us
     s["second_us"][head] = second_us
     s["beats_ns"][head] = time_ns
+    s["ectopic_before"][head] = s["ectopic"]
+    s["ectopic_sum"] += s["ectopic"]
+    s["ectopic"] = 0
     s["head"] = (head + 1) % WINDOW
     alike, repeated = _like(s, s["count"], np.int32(first_us), np.int32(second_us))
     s["alike"] += alike
@@ -298,7 +311,7 @@ def _begin(
     s: Any, p: Any, irregular: bool, back: int, event: Any, findings: NDArray[Any], found: int
 ) -> int:
     """Judge whether it has been irregular for long enough."""
-    if not irregular:
+    if not irregular or s["ectopic_sum"] * (ECTOPIC_PART - 1) >= WINDOW:
         s["suspected"] = 0
         return found
     newest = s["head"] - 1

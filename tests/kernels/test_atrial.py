@@ -101,6 +101,16 @@ def test_it_is_found_among_ventricular_beats() -> None:
     assert [one[0] for one in found(fibrillating(300), letters)] == ["on"]
 
 
+def test_ectopy_explains_it_where_a_third_of_the_beats_is_ventricular() -> None:
+    rng = np.random.default_rng(9)
+    for share, begins in ((0.25, True), (0.45, False)):
+        letters = "".join("V" if rng.random() < share else "N" for _ in range(401))
+        assert ([one[0] for one in found(fibrillating(400), letters)] == ["on"]) is begins
+    # It ends none that is present.
+    letters = "N" * 200 + "".join(rng.choice(list("VN"), 201))
+    assert [one[0] for one in found(fibrillating(400), letters)] == ["on"]
+
+
 def test_bigeminy_after_it_ends_it() -> None:
     rr = fibrillating(150) + [0.5, 1.1] * 80
     letters = "N" * 151 + "VN" * 80

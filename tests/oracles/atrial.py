@@ -22,6 +22,7 @@ class Pair:
     second: int
     time: int
     decided: int
+    ectopic: int  # ventricular and fusion beats since the pair before
 
 
 def pairs_of(events: NDArray[Any]) -> list[Pair]:
@@ -29,6 +30,7 @@ def pairs_of(events: NDArray[Any]) -> list[Pair]:
     row: list[int] = []  # beats in a row that are not ectopic
     intervals: list[int] = []  # RR between them, 0: none that counts
     ectopic = 0  # since the last of them
+    all_ectopic = 0  # since the last pair
     for step in steps_of(events):
         if not step.readable:
             row = []
@@ -38,6 +40,7 @@ def pairs_of(events: NDArray[Any]) -> list[Pair]:
                 continue
             if beat.kind in (d.VENTRICULAR, d.FUSION):
                 ectopic += 1
+                all_ectopic += 1
                 continue
             if not row or ectopic > 1:
                 row, intervals = [], []
@@ -45,7 +48,8 @@ def pairs_of(events: NDArray[Any]) -> list[Pair]:
                 length = (beat.time - row[-1]) // (2000 if ectopic else 1000)
                 intervals.append(length if k.RR_US_MIN <= length <= k.RR_US_MAX else 0)
                 if all(intervals[-2:]) and len(intervals) > 1:
-                    pairs.append(Pair(*intervals[-2:], beat.time, step.decided))
+                    pairs.append(Pair(*intervals[-2:], beat.time, step.decided, all_ectopic))
+                    all_ectopic = 0
             row.append(beat.time)
             ectopic = 0
     return pairs
@@ -72,6 +76,11 @@ def irregular(window: list[Pair], limit_s: float) -> bool:
     return bool(repeated * total * 1e-6 < limit_s * (len(like) * k.WINDOW))
 
 
+def mostly_ectopic(window: list[Pair]) -> bool:
+    ectopic = sum(min(pair.ectopic, k.WINDOW) for pair in window)
+    return ectopic * k.ECTOPIC_PART >= ectopic + k.WINDOW
+
+
 def atrial(events: NDArray[Any], p: Any) -> list[Finding]:
     """Return all findings of one row's events."""
     found: list[Finding] = []
@@ -82,6 +91,7 @@ def atrial(events: NDArray[Any], p: Any) -> list[Finding]:
         for last in range(k.WINDOW - 1, len(stretch)):
             window = stretch[last - k.WINDOW + 1 : last + 1]
             now = irregular(window, p["limit_s"])
+            now = now and (present or not mostly_ectopic(window))
             turned = now != before or since is None
             if turned:
                 back = k.ONSET_BACK if now else k.END_BACK
