@@ -15,7 +15,7 @@ WINDOW = 4  # blocks in a window
 RING = 64  # y remembered: half a period of 0.5 s, at 62.5 Hz
 LIMIT_UV = 30000
 
-LINE_FILL, LINE_LEAKAGE = 0.378, 0.24  # fill above LINE_FILL + LINE_LEAKAGE * leakage
+LINE_LEAKAGE = 0.25  # fill has to exceed line_fill by so much of the leakage
 SLOW_HZ, SLOW_PER_HZ = 3.2, 0.3  # the margin is less by this for each Hz below
 FAST_HZ, FAST_PER_HZ = 6.5, 0.074  # and for each Hz above
 MARGIN_MAX = 0.15
@@ -83,14 +83,15 @@ def mean_rate_hz(recent: NDArray[np.int64], step_hz: float) -> float:
 
 
 @kernel
-def margin_of(recent: NDArray[np.int64], steps: int, rate_hz: float) -> float:
+def margin_of(p: Any, recent: NDArray[np.int64], rate_hz: float) -> float:
     """Return by how much a window fills its time more than an organised rhythm does."""
+    steps = WINDOW * p["block"]
     if recent[:, AMPLITUDE].sum() < FLAT_UV * steps:
         return -MARGIN_MAX
     slope = np.float64(recent[:, SLOPE].sum())
     fill = slope * slope / (steps * recent[:, SLOPE_SQUARED].sum())
     leakage = recent[:, LEFT].sum() / recent[:, WHOLE].sum()
-    margin = fill - LINE_FILL - LINE_LEAKAGE * leakage
+    margin = fill - p["line_fill"] - LINE_LEAKAGE * leakage
     margin -= SLOW_PER_HZ * max(0.0, SLOW_HZ - rate_hz)
     margin -= FAST_PER_HZ * max(0.0, rate_hz - FAST_HZ)
     return float(min(max(margin, -MARGIN_MAX), MARGIN_MAX))

@@ -90,7 +90,7 @@ def judge(block: Block, window: list[Block], steps: int, hz: float) -> None:
     if amplitude < w.FLAT_UV * steps:
         block.margin = -w.MARGIN_MAX
         return
-    margin = slope**2 / (steps * squared) - w.LINE_FILL - w.LINE_LEAKAGE * left / whole
+    margin = slope**2 / (steps * squared) - k.LINE_FILL - w.LINE_LEAKAGE * left / whole
     margin -= w.SLOW_PER_HZ * max(0.0, w.SLOW_HZ - block.rate_hz)
     margin -= w.FAST_PER_HZ * max(0.0, block.rate_hz - w.FAST_HZ)
     block.margin = float(np.clip(margin, -w.MARGIN_MAX, w.MARGIN_MAX))
