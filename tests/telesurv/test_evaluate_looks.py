@@ -1,4 +1,4 @@
-"""Pages of rhythms: what the report says, and the errors drawn."""
+"""Pages of classes and rhythms: what the report says, and the errors drawn."""
 
 import re
 from pathlib import Path
@@ -7,7 +7,9 @@ import numpy as np
 import pytest
 import wfdb
 
-from evaluate_cases import run, write
+from evaluate_cases import mark, run, write
+from telesurv.evaluate.beats import Reference
+from telesurv.evaluate.classes_look import ventricular_errors
 from telesurv.evaluate.looks import load
 from telesurv.evaluate.page import markdown
 from telesurv.evaluate.rhythm import TARGETS
@@ -15,10 +17,44 @@ from telesurv.evaluate.rhythm_look import longest_error
 from telesurv.evaluate.rhythm_marks import Called, Marks
 from telesurv.simulate import Patient, Script
 from telesurv.simulate.patient import ECG_SCALE_MV
+from telesurv_kernels import _dtypes as codes
+from telesurv_kernels import beats
 
 
 def text_of(page: str) -> str:
     return re.sub(r"<[^>]+>", " ", page)
+
+
+def test_classes_have_a_page_with_their_errors(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    patient = Patient("sim", seed=3)
+    ecg, truth = patient.samples("ecg.II", 0, 60), patient.r_peaks(0, 60)
+    write(tmp_path / "ward", "sim", ecg, 250, ECG_SCALE_MV)
+    symbols = ["N"] * len(truth)
+    symbols[20] = symbols[22] = "V"  # look like all the others
+    mark(tmp_path / "ward", "sim", truth, symbols)
+    report, page = tmp_path / "classes.json", tmp_path / "classes.html"
+    words = ("--learning", "5s", "--json", report, "--html", page)
+    code, text, _ = run(capsys, "classes", tmp_path / "ward", *words)
+    assert code == 0
+    assert re.search(r"^sim +II +2 +2 +0 +0\.00 ", text, re.MULTILINE)
+    drawn = text_of(page.read_text())
+    assert "sim: 2 ventricular errors" in drawn
+    assert "Where most ventricular beats are wrong" in drawn
+    assert "| gross |  | 2 | 2 | 0 | 0.00 |" in markdown([load(report)])
+
+
+def test_a_ventricular_error_is_missed_or_false() -> None:
+    found = np.zeros(6, beats.FINDING)
+    found["sample"] = np.arange(6) * 1000
+    called = [codes.VENTRICULAR] * 3 + [codes.NORMAL, codes.VENTRICULAR, codes.VENTRICULAR]
+    found["flags"] = np.array(called) << codes.CLASS_SHIFT
+    marked = np.array([0, 1000, 2000, 3000, 4000, 9000])
+    reference = Reference(marked, np.array(list("VFNVQV")), [], False)
+    missed, false = ventricular_errors(found, reference, 1000.0, 0.0)
+    assert sorted(missed.tolist()) == [3, 5]  # called N; not detected
+    assert sorted(false.tolist()) == [2, 5]  # a normal beat, and none at all; F and Q are none
 
 
 def test_rhythms_have_a_page_with_their_errors(

@@ -19,6 +19,7 @@ EPILOG = """\b
 Examples:
   telesurv evaluate beats mitdb --json accuracy-mitdb.json --html mitdb.html
   telesurv evaluate beats noise --only '*06' --noise-from 5m --noise-period 2m
+  telesurv evaluate classes mitdb --lead 0
   telesurv evaluate rhythm vfdb afdb --html rhythm.html
   telesurv evaluate alarms challenge-2015 --html alarms.html
   telesurv evaluate table accuracy-*.json --out ACCURACY.md"""
@@ -120,6 +121,34 @@ def beats(
         )
 
     _evaluate("evaluate beats", run, folder, json_file, html_file)
+
+
+@command.command("classes")
+@_folders
+@_lead
+@_only
+@_learning
+@_outputs
+@with_settings("cache_dir")
+def classes(
+    settings: Settings,
+    folder: tuple[Path, ...],
+    lead: int | None,
+    only: tuple[str, ...],
+    learning: float,
+    json_file: Path | None,
+    html_file: Path | None,
+) -> None:
+    """Score the classes of beats by EC57.
+
+    Of the WFDB records of DIR, those with beats that experts marked (.atr) are scored.
+    """
+    from telesurv.evaluate.classes import evaluate
+
+    def run(advance: Advance) -> "Report":
+        return evaluate(folder, lead=lead, only=only, learning_s=learning, progress=advance)
+
+    _evaluate("evaluate classes", run, folder, json_file, html_file)
 
 
 @command.command("rhythm")

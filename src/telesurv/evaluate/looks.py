@@ -4,16 +4,18 @@ from pathlib import Path
 
 import msgspec
 
-from telesurv.evaluate import alarms_look, beats_look, rhythm_look
+from telesurv.evaluate import alarms_look, beats_look, classes_look, rhythm_look
 from telesurv.evaluate.alarms import AlarmsReport
 from telesurv.evaluate.beats import BeatsReport
+from telesurv.evaluate.classes import ClassesReport
 from telesurv.evaluate.rhythm import RhythmReport
 from telesurv.evaluate.view import Look
 
-Report = BeatsReport | RhythmReport | AlarmsReport
+Report = BeatsReport | ClassesReport | RhythmReport | AlarmsReport
 
 LOOKS: dict[type, Look] = {
     BeatsReport: beats_look.LOOK,
+    ClassesReport: classes_look.LOOK,
     RhythmReport: rhythm_look.LOOK,
     AlarmsReport: alarms_look.LOOK,
 }

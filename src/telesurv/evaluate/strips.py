@@ -112,7 +112,7 @@ def _triangle(x: float, y: float, mark: Mark, colour: str, *, up: bool) -> str:
     tip = y - 1.9 * size if up else y
     base = y if up else y - 1.9 * size
     shape = f"M{mm(x)} {mm(tip)}L{mm(x - size)} {mm(base)}h{mm(2 * size)}z"
-    at_y = y - 3.2 if up else y - 2.8
+    at_y = y - 1.9 * size - (0.9 if up else 0.5)
     letter = haloed(x, at_y, mark.letter, fill=fill, anchor="middle") if mark.letter else ""
     return f'<path d="{shape}" fill="{fill}"/>{letter}'
 
