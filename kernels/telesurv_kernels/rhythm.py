@@ -14,7 +14,8 @@ a convention, sources say 2 to 3 s):
   that is over before the candidate is taken back is not found). Where fibrillation ended,
   silence counts from its end, and the row of beats begins anew: what seemed beats was none.
   So fibrillation without an organised rhythm after it becomes asystole.
-- `pause`: 3 s <= RR < 4 s, when it is over. From 4 s on it is asystole, and no pause.
+- `pause`: 3 s <= RR < 4 s, when it is over; none while fibrillation is present or a candidate.
+  From 4 s on it is asystole, and no pause.
 - `extreme-bradycardia`: 5 beats in a row (4 RR) with a mean rate below 40/min. Ends when
   the mean of 8 RR, all after the onset, is above 45/min. It cannot begin while asystole
   is present, which ends the row of beats; one that is present goes on.
@@ -292,7 +293,8 @@ def _beat(
     if s["paired"] == 1:
         s["rr_count"] += 1
         s["rr_sum_ns"] += rr_ns
-        if rr_ns >= np.int64(p["pause_s"] * 1e9) and rr_ns < asystole_ns:
+        long = rr_ns >= np.int64(p["pause_s"] * 1e9) and rr_ns < asystole_ns
+        if long and s["fibrillation"] == 0:
             found = put_event(
                 findings, found, event, EPISODE, PAUSE, previous_ns, time_ns, rr_ns / 1e6
             )

@@ -21,6 +21,8 @@ def test_a_candidate_holds_asystole_back_for_four_seconds_at_most() -> None:
 def test_extreme_rates_do_not_begin_in_fibrillation_and_its_beats_do_not_count_after_it() -> None:
     assert said(day([NORMAL, ("flutter", 30, 0.3), NORMAL])) == []
     assert said(day([NORMAL, ("flutter", 30, 1.8), NORMAL])) == []
+    # Nor is there a pause.
+    assert said(day([NORMAL, ("flutter", 30, 3.5), NORMAL])) == []
     fast: Piece = ("beats", 20, 0.4)
     # One that is present goes on.
     events = day([NORMAL, fast, ("flutter", 30, 0.4), fast])

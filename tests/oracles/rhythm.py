@@ -166,7 +166,7 @@ def pauses(stretches: list[Stretch], pause: int, asystole: int) -> list[Finding]
         (d.EPISODE, d.PAUSE, b.time - b.rr, b.time, b.step.decided, b.rr / 1e6, 0.0)
         for stretch in stretches
         for b in stretch.beats
-        if pause <= b.rr < asystole
+        if pause <= b.rr < asystole and not b.step.fibrillation
     ]
 
 
