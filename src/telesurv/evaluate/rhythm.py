@@ -20,6 +20,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from telesurv.cascade import LEAD_KERNELS
 from telesurv.evaluate import spans
 from telesurv.evaluate.about import About, about
 from telesurv.evaluate.figures import Histogram, histogram
@@ -137,7 +138,7 @@ def evaluate(
         )
     of_target = {name: [r.figures[name] for r in records if name in r.figures] for name in gross}
     return RhythmReport(
-        about=about(("quality", "beats", "atrial")),
+        about=about(("quality", *LEAD_KERNELS)),
         folders=tuple(folder.resolve().name for folder in folders),
         lead=lead,
         reference_beats=reference_beats,
