@@ -164,6 +164,14 @@ def test_only_the_records_that_are_asked_for_count(
     assert "no WFDB record with beats" in err
 
 
+def test_noise_that_lasts_no_time_is_wrong_use(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code, _, err = run(capsys, "beats", tmp_path, "--noise-from", "5m", "--noise-period", "0s")
+    assert code == 2
+    assert "--noise-period" in err
+
+
 def test_a_folder_without_marks_is_told_of(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

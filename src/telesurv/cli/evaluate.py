@@ -112,6 +112,8 @@ def beats(
     from telesurv.evaluate.beats import Noise, evaluate
 
     noise = None
+    if noise_period <= 0:
+        raise click.BadParameter("noise lasts longer than that", param_hint="--noise-period")
     if noise_from is not None:
         noise = Noise(from_s=noise_from, period_s=noise_period)
 

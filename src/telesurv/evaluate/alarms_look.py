@@ -26,7 +26,7 @@ ALARM_HEADS = ("record", "alarm", "is", "confirmed", "outcome", "seen before the
 OUTCOMES = {(True, False): "FN", (False, True): "FP", (True, True): "TP", (False, False): "TN"}
 
 PICTURE_S = 20.0
-PICTURES = 36
+PICTURES = 100
 """Alarms that are drawn at most: the missed true ones before the confirmed false ones."""
 
 
@@ -101,6 +101,8 @@ def notes(report: AlarmsReport) -> list[str]:
         "95 %. Detection: every time a condition was announced in these records, right or wrong; "
         "the plot has the conditions that confirm alarms."
     ]
+    if len(_wrong(report)) > PICTURES:
+        said.append(f"Of {len(_wrong(report))} alarms judged wrongly {PICTURES} are drawn.")
     if report.score:
         said.append(f"Challenge's score: {_scored(report.score)}.")
     if report.whole_set_score:
@@ -131,9 +133,7 @@ def drawn(report: AlarmsReport) -> list[str]:
 
 def pictures(report: AlarmsReport, folders: Folders) -> Iterator[Picture]:
     """Yield what lay before alarms that were judged wrongly, in the first ECG lead."""
-    wrong = [one for one in report.alarms if one.confirmed != one.true]
-    wrong.sort(key=lambda one: (not one.true, one.type, one.record))
-    for alarm in wrong[:PICTURES]:
+    for alarm in _wrong(report)[:PICTURES]:
         lead = read_lead(folders[report.folder] / alarm.record, None)
         heard = hear(lead)
         instants = [Instant(report.alarm_s - 0.01, "alarm", wrong=True)]
@@ -155,6 +155,12 @@ def pictures(report: AlarmsReport, folders: Folders) -> Iterator[Picture]:
 LOOK = Look(
     title, cards, brief, tables, notes, drawn, "Alarms judged wrongly, first ECG lead", pictures
 )
+
+
+def _wrong(report: AlarmsReport) -> list[Alarm]:
+    """Return the alarms that were judged wrongly, the missed true ones first."""
+    wrong = [one for one in report.alarms if one.confirmed != one.true]
+    return sorted(wrong, key=lambda one: (not one.true, one.type, one.record))
 
 
 def _outcome(one: Alarm) -> str:
