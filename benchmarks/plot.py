@@ -88,7 +88,7 @@ def _panel(axis: Any, detectors: dict[str, Any], folder: str, title: str) -> Sho
 
 def _limits(values: list[float]) -> tuple[float, float]:
     """Return the axis' ends: all values, with room for labels."""
-    room = 0.09 * (max(values) - min(values))
+    room = max(0.09 * (max(values) - min(values)), 0.1)
     return min(values) - room, max(values) + 1.4 * room
 
 
