@@ -45,7 +45,7 @@ def scatter(title: str, points: Sequence[Point], whole: Point, axis_names: tuple
     axes = _axes(*_ending_at_100(lows_x), *_ending_at_100(lows_y))
     body = [label(LEFT_MM, 5, title, size=3.4, fill="#111418"), value_grid(axes), _x_grid(axes)]
     body += [_cross(axes, one) for one in known]
-    body += _names(axes, known)
+    body += _names(axes, known, whole)
     for one in known:
         x, y = _place(axes, one)
         dot = f'<circle cx="{mm(x)}" cy="{mm(y)}" r="1.1" fill="{BEAT}" fill-opacity="0.8"/>'
@@ -140,7 +140,7 @@ def _axis_names(axes: Axes, names: tuple[str, str]) -> list[str]:
     return [below, f'<g transform="translate({mm(x)} {mm(y)}) rotate(-90)">{left}</g>']
 
 
-def _names(axes: Axes, points: Sequence[Point]) -> list[str]:
+def _names(axes: Axes, points: Sequence[Point], whole: Point) -> list[str]:
     """Return the names of the points furthest from the corner, where they have room."""
 
     def badness(one: Point) -> float:
@@ -149,6 +149,9 @@ def _names(axes: Axes, points: Sequence[Point]) -> list[str]:
 
     parts: list[str] = []
     taken: list[tuple[float, float]] = []
+    if whole.x is not None and whole.y is not None:
+        x, y = _place(axes, whole)
+        taken = [(x, y), (x, y - 3)]  # the diamond and its name
     for one in sorted(points, key=badness, reverse=True)[:NAMED_MAX]:
         x, y = _place(axes, one)
         if all(abs(x - at[0]) > 14 or abs(y - at[1]) > 3.2 for at in taken):

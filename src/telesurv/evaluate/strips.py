@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from telesurv.console.paper import BEAT, GREY, ONSET, document, haloed, label, line, mm
 from telesurv.console.rows import MM_PER_S, Row, row_height_mm, wave_row
 from telesurv.console.strip import LEFT_MM, ROW_S, WIDTH_MM, Signal
+from telesurv.console.text import why
 from telesurv.evaluate.view import Instant, Mark, Picture
 from telesurv.evidence import unreadable_runs
 from telesurv_streams.frame import MISSING
@@ -20,6 +21,7 @@ MARKS_MM = 6.0
 """Paper that is added below for the experts' marks."""
 
 MARKED = "#1b7f3b"
+REASON_MM = 8.0
 CHARACTER_MM = 1.9  # about the widest mean of a text
 
 
@@ -46,6 +48,7 @@ def draw(picture: Picture) -> str:
             start=begin + timedelta(seconds=row_first / signal.rate_hz),
         )
         body.append(wave_row(row, signal, up, "en", UTC, last_row=number))
+        body += _reasons(row, picture, first, signal.rate_hz)
         body += _marks(row, picture, signal.rate_hz)
         top += row.height + 2.0
     return document(WIDTH_MM, top, picture.title, body)
@@ -65,7 +68,11 @@ def _signal(picture: Picture) -> tuple[Signal, int]:
         value=value,
         missing=missing,
         unreadable=(mask != 0) & ~missing,
-        stretches=list(unreadable_runs(mask)),
+        # Why one is unreadable is written here, above the experts' marks.
+        stretches=[
+            (begin, end, reason if reason == "missing" else "")
+            for begin, end, reason in unreadable_runs(mask)
+        ],
         beats=np.empty(0, np.int64),  # both are drawn here, with what is an error
         letters={},
         rate_hz=lead.rate_hz,
@@ -83,6 +90,19 @@ def _heading(picture: Picture, clipped: bool) -> str:
         said.append("cut off at the edges")
     shift = 5 + 2.05 * len(picture.title)
     return haloed(2, 4, picture.title, fill="#111418") + label(shift, 4, " · ".join(said))
+
+
+def _reasons(row: Row, picture: Picture, first: int, rate_hz: float) -> list[str]:
+    """Return why the stretches of a row are unreadable, where there is room for it."""
+    mask = picture.mask[first + row.first : first + row.end]
+    y = row.paper_top + row.above + row.below - MARKS_MM - 0.5
+    parts = []
+    for begin, end, reason in unreadable_runs(mask):
+        width = (end - begin) / rate_hz * MM_PER_S
+        if width >= REASON_MM and reason != "missing":
+            middle = row.left + begin / rate_hz * MM_PER_S + width / 2
+            parts.append(haloed(middle, y, why(reason, "en"), fill="#3b4252", anchor="middle"))
+    return parts
 
 
 def _marks(row: Row, picture: Picture, rate_hz: float) -> list[str]:
