@@ -44,7 +44,7 @@ RUN = 2.0  # evidence that it goes on
 TOGETHER = 0.7  # share of a kind's vote in the evidence of a beat
 EVIDENCE_MAX = 8.0
 LEAN = 0.4  # evidence that a beat must have to be ventricular
-LEAN_SUPRAVENTRICULAR = 0.0
+LEAN_SUPRAVENTRICULAR = -0.5  # or supraventricular
 REGULAR = 0.15  # median difference of RR, as share of the mean, of a regular rhythm
 WIDE_S, WIDER_S = 0.08, 0.06  # a width from here on counts, fully when so much longer
 SHARE_MIN = 0.003  # one beat of SHARE_BEATS
@@ -65,14 +65,14 @@ def _sum(s: Any, weights: NDArray[Any], first: int) -> float:
 
 
 @kernel
-def _direction(s: Any, p: Any, middle: int, size: float) -> Any:
+def _direction(s: Any, p: Any, middle: int, known: int, size: float) -> Any:
     """Return the T's mean deflection: below 0 where it stands against the QRS."""
     ring = s["ring"]
     base = 0.0
     for block in range(middle - p["base"][0], middle - p["base"][1]):
         base += code_at(ring, block)
     base /= p["base"][0] - p["base"][1]
-    last = min(middle + p["t"][1], s["count"] // p["factor"] - 1)
+    last = min(middle + p["t"][1], known - 1)
     t = 0.0
     for block in range(middle + p["t"][0], last):
         t += code_at(ring, block) - base
@@ -100,7 +100,7 @@ def _noise(s: Any, p: Any, block: int, size: float) -> Any:
 def _timing(s: Any, rr_s: float) -> tuple[float, float, float, float]:
     """Return RR over the mean, over the one before, over the dominant kind's; irregularity."""
     mean_s = mean_rr_s(s, rr_s)
-    irregular = median_step_s(s["rr_s"], s["intervals"]) / mean_s if s["intervals"] > 2 else 0.0
+    irregular = median_step_s(s) / mean_s if s["intervals"] > 2 else 0.0
     if rr_s == 0:
         return 1.0, 1.0, 1.0, irregular
     last_s = s["last_rr_s"]
@@ -128,6 +128,10 @@ def classify(s: Any, p: Any, peak: int, flags: int) -> int:
     s["last_kind"] = 0
     s["last_ventricular"] = 0
     oldest = max(s["begin"], known - RING)
+    turn = oldest - oldest % RING  # blocks are counted from here: see `code_at`
+    oldest -= turn
+    block -= turn
+    known -= turn
     if block - reach - p["before"] - 1 < oldest or block + reach + half + 1 >= known:
         s["last_rr_s"] = 0.0
         return 0
@@ -159,8 +163,8 @@ def classify(s: Any, p: Any, peak: int, flags: int) -> int:
     usual = 0.0  # correlation with the dominant kind
     usual_shift = 0
     dominant = s["dominant"]
-    for turn in range(KINDS):
-        other = (dominant + turn) % KINDS
+    for after in range(KINDS):
+        other = (dominant + after) % KINDS
         if s["members"][other] == 0:
             continue
         correlation, other_shift = compare(s, p, other)
@@ -169,7 +173,7 @@ def classify(s: Any, p: Any, peak: int, flags: int) -> int:
             resemblance = alike_by
             kind = other
             shift = other_shift
-        if turn == 0:
+        if after == 0:
             usual = correlation
             usual_shift = other_shift
             if alike_by >= SURELY_SIMILAR:
@@ -214,7 +218,7 @@ def classify(s: Any, p: Any, peak: int, flags: int) -> int:
     if not own and usual_width_s > 0 and s["width_s"][kind] > 0:
         f[5] = clip(np.log(np.float64(s["width_s"][kind]) / usual_width_s), -0.2, 0.7)
     f[6] = clip(1.0 - t_alike, 0.0, 1.5)
-    f[7] = clip(-_direction(s, p, middle, norm), -1.0, 2.0)
+    f[7] = clip(-_direction(s, p, middle, known, norm), -1.0, 2.0)
     f[8] = clip((width_s - WIDE_S) / WIDER_S, 0.0, 1.0)
     f[9] = 1.0 if own else 0.0
     f[10] = 0.0 if own else 1.0 - np.log(share + SHARE_MIN) / np.log(SHARE_MIN)

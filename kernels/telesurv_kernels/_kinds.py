@@ -53,7 +53,11 @@ def clip(value: float, low: float, high: float) -> float:
 
 @kernel
 def code_at(ring: NDArray[Any], block: int) -> Any:
-    return np.int64(ring[block % RING])
+    """Return the code of a block, counted from a whole turn of the ring that lies before it.
+
+    So it is below 2 * RING: a comparison costs less than a remainder.
+    """
+    return np.int64(ring[block - RING if block >= RING else block])
 
 
 @kernel
@@ -81,60 +85,63 @@ def centre(s: Any, p: Any, block: Any) -> tuple[Any, Any]:
 def masked_within(s: Any, first: int, last: int) -> bool:
     """Whether one of the blocks from `first` up to `last` is masked."""
     for block in range(first, last):
-        slot = block % RING
+        slot = block - RING if block >= RING else block
         if np.int64(s["ring_masked"][slot >> 3]) >> (slot & 7) & 1:
             return True
     return False
 
 
 @kernel
-def compare(s: Any, p: Any, kind: int) -> tuple[float, int]:
+def _correlation(near: NDArray[Any], shape: NDArray[Any], first: int, size: int) -> Any:
+    """Return the correlation of a shape with `near` from `first` on."""
+    total: Any = 0
+    squares: Any = 0
+    product: Any = 0
+    rest: Any = 0  # rounding leaves the shape a mean, and codes may lie far from 0
+    for i in range(size):
+        code = np.int64(near[first + i])
+        weight = np.int64(shape[i])
+        total += code
+        squares += code * code
+        product += code * weight
+        rest += weight
+    spread = squares - total * total / size
+    return (product - rest * total / size) / (UNIT * np.sqrt(spread)) if spread > 0 else 0.0
+
+
+@kernel
+def compare(s: Any, p: Any, kind: int) -> tuple[Any, Any]:
     """Return the best correlation of `near` with a kind, and its shift in blocks.
 
-    Between blocks the correlation is read off the parabola through three of them.
+    From no shift on it is sought where the correlation grows, as far as it grows. Between
+    blocks it is read off the parabola through three of them.
     """
     near = s["near"]
     shape = s["shape"][kind]
     size = 2 * p["half"] + 1
-    shifts = 2 * p["search"] + 1
-    total: Any = 0
-    squares: Any = 0
-    rest: Any = 0  # rounding leaves the shape a mean, and codes may lie far from 0
-    for i in range(size):
-        code = np.int64(near[i])
-        total += code
-        squares += code * code
-        rest += np.int64(shape[i])
-    best = -2.0
-    best_shift = 0
-    before = -2.0  # correlation at the shift before
-    at_left = -2.0  # and on either side of the best one
-    at_right = -2.0
-    for shift in range(shifts):
-        if shift > 0:
-            leaves = np.int64(near[shift - 1])
-            comes = np.int64(near[shift + size - 1])
-            total += comes - leaves
-            squares += comes * comes - leaves * leaves
-        whole: Any = 0
-        for i in range(size):
-            whole += np.int64(near[shift + i]) * np.int64(shape[i])
-        spread = squares - total * total / size
-        product = whole - rest * total / size
-        correlation = product / (UNIT * np.sqrt(spread)) if spread > 0 else 0.0
-        if correlation > best:
-            best = correlation
-            best_shift = shift
-            at_left = before
-            at_right = -2.0
-        elif shift == best_shift + 1:
-            at_right = correlation
-        before = correlation
-    if at_left > -2.0 and at_right > -2.0:
-        bend = at_left - 2.0 * best + at_right
-        if bend < 0:
-            best = min(best - (at_left - at_right) ** 2 / (8.0 * bend), 1.0)
-    return best, best_shift - p["search"]
+    search = p["search"]
+    shift = 0
+    best = _correlation(near, shape, search, size)
+    left = _correlation(near, shape, search - 1, size)
+    right = _correlation(near, shape, search + 1, size)
+    while right > best and shift < search:
+        shift += 1
+        left = best
+        best = right
+        right = -2.0
+        if shift < search:
+            right = _correlation(near, shape, search + shift + 1, size)
+    while left > best and shift > -search:
+        shift -= 1
+        right = best
+        best = left
+        left = -2.0
+        if shift > -search:
+            left = _correlation(near, shape, search + shift - 1, size)
+    bend = left - 2.0 * best + right
+    if -search < shift < search and bend < 0:
+        best = min(best - (left - right) ** 2 / (8.0 * bend), 1.0)
+    return best, shift
 
 
 @kernel
@@ -144,24 +151,25 @@ def similarity(correlation: float, ratio: float) -> float:
 
 
 @kernel
-def median_step_s(rr_s: NDArray[Any], intervals: int) -> Any:
+def median_step_s(s: Any) -> Any:
     """Return the median of the differences between successive RR."""
+    intervals = s["intervals"]
     size = min(intervals, INTERVALS) - 1
     if size < 2:
         return 0.0
-    middle = size // 2
+    rr_s = s["rr_s"]
+    steps_s = s["steps_s"]  # sorted, as they come
+    newer = rr_s[(intervals - 1) % INTERVALS]
     for i in range(size):
-        newest = (intervals - 1 - i) % INTERVALS
-        step = abs(rr_s[newest] - rr_s[(newest - 1) % INTERVALS])
-        below = 0
-        for j in range(size):
-            other = (intervals - 1 - j) % INTERVALS
-            step_j = abs(rr_s[other] - rr_s[(other - 1) % INTERVALS])
-            if step_j < step or (step_j == step and j < i):
-                below += 1
-        if below == middle:
-            return step
-    return 0.0
+        older = rr_s[(intervals - 2 - i) % INTERVALS]
+        step = np.float32(abs(newer - older))
+        newer = older
+        slot = i
+        while slot > 0 and steps_s[slot - 1] > step:
+            steps_s[slot] = steps_s[slot - 1]
+            slot -= 1
+        steps_s[slot] = step
+    return np.float64(steps_s[size // 2])
 
 
 @kernel
@@ -306,5 +314,7 @@ def elect(s: Any) -> None:
         if weight > most:
             most = weight
             dominant = kind
+    if dominant != s["dominant"]:
+        s["vote"][dominant] = 0.0  # its beats were told by how they differ from another
     s["dominant"] = dominant
     s["reigned"][dominant] = min(s["reigned"][dominant] + 1, REIGNED_BEATS)

@@ -6,9 +6,9 @@ the heart usually does is learned from the stream, and each beat is compared wit
 1. The lead is kept in blocks of 80 to 160 Hz (means of whole samples), for 4 s.
 2. A beat's QRS is the 0.22 s about the centre of its activity (the mean of time weighted by
    slope squared), whichever of its deflections was taken for the R-peak. It joins the
-   *kind* of beats that it resembles most: least distance at the best of the shifts within
-   35 ms, and a similarity (1 - distance squared / 2, distances as shares of the larger of
-   the two) of 0.9, else it founds a kind; the least used of 8 is given up for it.
+   *kind* of beats that it resembles most, with a similarity of 0.9 at least (1 - distance
+   squared / 2, distances as shares of the larger of the two), else it founds a kind; the
+   least used of 8 is given up for it. Shifts up to 35 ms are tried, as long as they help.
 3. The *dominant* kind is the one with the largest share of the last 300 beats. Kinds that
    come prematurely, or fast (100/min) and faster than the dominant one, count for less, and
    the dominant one, and one that was it, for more: a run of ventricular tachycardia does
@@ -18,18 +18,19 @@ the heart usually does is learned from the stream, and each beat is compared wit
    bound to its physiological sign): differs from the dominant kind, comes early (against the
    mean of 16 RR, which a compensatory pause leaves as it is), slower and wider than it, T
    differs or stands against the QRS, its kind is wide and is followed by pauses; against it:
-   belongs to the dominant kind, its kind is common, noise before it. Weights and their
-   making: `_class_weights`. The beats of a kind vote together, the kind up to 0.7. Where the
-   beat before was ventricular, and this one came within 0.65 s and is no dominant one, it is
-   likely that the run goes on.
+   belongs to the dominant kind, its kind is common, noise before it, it comes when the next
+   usual beat was due. Weights and their making: `_class_weights`. The beats of a kind vote
+   together, the kind up to 0.7 (afresh when it becomes dominant). Where the beat before was
+   ventricular, and this one came within 0.65 s and is no dominant one, it is likely that
+   the run goes on.
 5. Others are *supraventricular* by a second sum: early against a regular rhythm, P differs;
    against it: irregular, another QRS. While the median of 15 differences of RR is above 15 %
    of the mean nothing is early (atrial fibrillation).
 6. All else is *normal*, bundle branch blocks and escape beats of the atria included.
 
 Features after de Chazal, O'Dwyer and Reilly 2004, Llamedo and Martinez 2011 and Alvarado et
-al. 2012. Deviations: classes F and Q of ANSI/AAMI EC57 are never given; a fusion beat is
-called after what it resembles, a paced one like a normal one.
+al. 2012. Deviations: classes F and Q of ANSI/AAMI EC57 are never given: fusion and paced
+beats are called after what they resemble.
 
 A beat in a stretch that quality calls unreadable (UNSURE, or a masked sample within its QRS)
 teaches nothing; it takes the class of a kind that it resembles, else 0, not classified. So
@@ -100,7 +101,8 @@ STATE = np.dtype(
         ("last_ventricular", np.int64),  # 1: it was
         ("long_beats", np.int64),  # that the long shape is a mean of
         ("rr_s", np.float64, (INTERVALS,)),
-        ("features", np.float64, (FEATURES,)),  # of the last beat judged
+        ("steps_s", np.float32, (INTERVALS,)),  # differences of RR, sorted
+        ("features", np.float32, (FEATURES,)),  # of the last beat judged
         ("size", np.float32, (KINDS,)),  # of each kind: norm of the QRS in codes
         ("share", np.float32, (KINDS,)),  # of all beats, fading
         ("width_s", np.float32, (KINDS,)),  # of the QRS

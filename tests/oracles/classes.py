@@ -118,17 +118,20 @@ class Patient:
 
     def compare(self, middle: int, kind: Kind) -> tuple[float, int]:
         search = self.n(c.SEARCH_S)
-        found = []
+        found = {}
         for shift in range(-search, search + 1):
             qrs = self.qrs(middle + shift)
-            found.append(float(unit(qrs) @ kind.shape) / k.UNIT**2 if np.ptp(qrs) else 0.0)
-        at = int(np.argmax(found))
+            found[shift] = float(unit(qrs) @ kind.shape) / k.UNIT**2 if np.ptp(qrs) else 0.0
+        at = 0
+        for way in (1, -1):
+            while found.get(at + way, -2.0) > found[at]:
+                at += way
         best = found[at]
-        if 0 < at < len(found) - 1:
+        if abs(at) < search:
             bend = found[at - 1] - 2 * best + found[at + 1]
             if bend < 0:
                 best = min(best - (found[at - 1] - found[at + 1]) ** 2 / (8 * bend), 1.0)
-        return best, at - search
+        return best, at
 
     def resembled(self, middle: int, size: float) -> tuple[Kind | None, int, float, float, int]:
         """Return the kind, its shift, the similarity; correlation and shift of the dominant."""
@@ -338,8 +341,11 @@ class Patient:
             elif kind.reigned >= k.REIGNED_BEATS:
                 weight *= k.AGAIN
             weights.append(weight)
-        self.dominant = self.kinds[int(np.argmax(weights))]
-        assert self.dominant is not None
+        elected = self.kinds[int(np.argmax(weights))]
+        assert elected is not None
+        if elected is not self.dominant:
+            elected.vote = 0.0
+        self.dominant = elected
         self.dominant.reigned += 1
 
     def learn_long(self, signal: Array) -> None:
