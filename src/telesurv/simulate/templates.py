@@ -2,7 +2,8 @@
 
 ECG: ECGSYN (McSharry et al., IEEE Trans Biomed Eng 2003;50:289-294) as NeuroKit2 has it, in a few
 shapes and at a few rates, averaged over the beats of a short stretch. The ends of a cut beat are
-brought to zero, so that beats can be added at any distance.
+brought to zero, so that beats can be added at any distance. The model lets the QRS shrink with
+the RR interval, which a heart does not: all rates have the QRS of one.
 """
 
 import functools
@@ -24,6 +25,12 @@ SHAPES = (
     (1.9, -4.0, 28.0, -7.0, 0.80),
     (1.1, -6.0, 30.0, -12.0, 0.90),
 )
+
+QRS_RATE_PER_MIN = 65
+"""The rate whose QRS all beats have."""
+
+QRS_S, QRS_EDGE_S = 0.05, 0.03
+"""It is taken over up to so far from the R-peak, and faded out over this."""
 
 PULSE_POINTS = 128
 
@@ -54,7 +61,19 @@ def ecg_beats(shape: int) -> tuple[Beat, ...]:
             random_state=shape,
         )
         beats.append(_cut(np.asarray(signal, np.float64), 60.0 / rate))
-    return tuple(beats)
+    usual = beats[RATES_PER_MIN.index(QRS_RATE_PER_MIN)]
+    return tuple(_with_qrs(beat, usual) for beat in beats)
+
+
+def _with_qrs(beat: Beat, usual: Beat) -> Beat:
+    """Return a beat with the QRS of the usual one; its own P and T stay where they are."""
+    reach = round((QRS_S + QRS_EDGE_S) * ECG_HZ)
+    from_peak_s = np.abs(np.arange(-reach, reach + 1)) / ECG_HZ
+    share = np.clip((QRS_S + QRS_EDGE_S - from_peak_s) / QRS_EDGE_S, 0.0, 1.0)
+    made, at = beat.samples_mv.copy(), slice(beat.peak - reach, beat.peak + reach + 1)
+    qrs = usual.samples_mv[usual.peak - reach : usual.peak + reach + 1]
+    made[at] = share * qrs + (1 - share) * made[at]
+    return Beat(made, beat.peak)
 
 
 def _cut(signal: NDArray[np.float64], rr_s: float) -> Beat:
