@@ -1,8 +1,9 @@
 """What is found in ECG leads: the kernels one after the other, each over all rows at once.
 
 Engine, `annotate` and `evaluate` all run this. Per lead: `beats` finds R-peaks in readable
-signal, `fibrillation` a waveform without them, and event kernels make rhythms of both. The
-state of each kernel, and its parameters, are columns of one pool, a row a lead.
+signal, `classes` tells their kind, `fibrillation` finds a waveform without them, and event
+kernels make rhythms of these. The state of each kernel, and its parameters, are columns of one
+pool, a row a lead.
 """
 
 from collections.abc import Callable
@@ -15,13 +16,14 @@ from numpy.typing import NDArray
 
 from telesurv.pool import Pool
 from telesurv_kernels import _dtypes as codes
-from telesurv_kernels import atrial, beats, ectopy, fibrillation, rhythm, ring
+from telesurv_kernels import atrial, beats, classes, ectopy, fibrillation, rhythm, ring
 
 EVENT_KERNELS: dict[str, ModuleType] = {"rhythm": rhythm, "ectopy": ectopy, "atrial": atrial}
 """What hears of a lead's beats."""
 
 LEAD_KERNELS: dict[str, ModuleType] = {
     "beats": beats,
+    "classes": classes,
     "fibrillation": fibrillation,
     **EVENT_KERNELS,
 }
@@ -29,6 +31,7 @@ LEAD_KERNELS: dict[str, ModuleType] = {
 
 # Leads have the same few settings and limits: each is made once.
 _beats_params = lru_cache(beats.params)
+_classes_params = lru_cache(classes.params)
 _rhythm_params = lru_cache(rhythm.params)
 _atrial_params = lru_cache(atrial.params)
 _ectopy_params = lru_cache(ectopy.params)
@@ -60,6 +63,7 @@ def lead_pool() -> Pool:
 def set_rate(pool: Pool, row: int, rate_hz: float, scale_mv: float) -> None:
     """Make the parameters that depend on a lead's rate and on what a code is worth."""
     pool["beats_params"][row] = _beats_params(rate_hz, scale_mv)
+    pool["classes_params"][row] = _classes_params(rate_hz)
     pool["fibrillation_params"][row] = _fibrillation_params(rate_hz, scale_mv)
 
 
@@ -95,7 +99,10 @@ def listen(
     total = int((segments["last"] - segments["first"]).sum())
     raw = np.empty(beats.capacity(total, len(segments)), beats.FINDING)
     count = beats.advance(pool["beats"], pool["beats_params"], segments, samples, mask, raw)
-    raw = raw[:count]
+    found = raw[:count]
+    raw = np.empty(len(found), classes.FINDING)
+    state, params = pool["classes"], pool["classes_params"]
+    raw = raw[: classes.advance(state, params, segments, samples, mask, found, raw)]
     is_beat = raw["kind"] == codes.BEAT
     columns = (raw[name][is_beat] for name in ("row", "sample", "decided", "flags"))
     ring.remember_beats(pool["recent_beats"], pool["recent_beats_head"], *columns)

@@ -28,7 +28,7 @@ LAYOUTS: dict[str, np.dtype[Any]] = {
 """Every section of a snapshot that is a struct, and its layout now."""
 
 
-COUNTING = ("quality", "beats")
+COUNTING = ("quality", "beats", "classes", "fibrillation")
 """Kernels that count all samples of their timeline: their findings name samples."""
 
 RELEASED = "released_layouts.json"
