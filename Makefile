@@ -71,6 +71,24 @@ format: install ## Let ruff order imports and format
 bench: install ## Measure, and write benchmarks/results
 	@$(BIN)/python -m benchmarks $(ARGS)
 
+RESULTS ?= benchmarks/results
+SCORED = $(RESULTS)/accuracy-
+SCORE = $(BIN)/telesurv evaluate
+RHYTHMS = mitdb vfdb afdb-rr nsr2db-rr cpsc2021 perform-af
+
+.PHONY: accuracy
+accuracy: install ## Score the databases in TELESURV_RECORDINGS, and write benchmarks/results
+	@[ -d "$$TELESURV_RECORDINGS" ] || { echo "TELESURV_RECORDINGS names no folder" >&2; exit 1; }
+	@$(SCORE) beats "$$TELESURV_RECORDINGS/mitdb" --json $(SCORED)mitdb.json
+	@$(SCORE) beats "$$TELESURV_RECORDINGS/noise" --noise-from 5m --json $(SCORED)noise.json
+	@$(SCORE) classes "$$TELESURV_RECORDINGS/mitdb" --json $(SCORED)classes-mitdb.json
+	@for name in $(RHYTHMS); do \
+		$(SCORE) rhythm "$$TELESURV_RECORDINGS/$$name" --json $(SCORED)rhythm-$$name.json; \
+	done
+	@$(SCORE) alarms "$$TELESURV_RECORDINGS/challenge-2015" --json $(SCORED)challenge-2015.json
+	@$(SCORE) table $(foreach name,mitdb noise classes-mitdb $(RHYTHMS:%=rhythm-%) challenge-2015,\
+		$(SCORED)$(name).json) --out $(RESULTS)/ACCURACY.md
+
 COMPILE = CUSTOM_COMPILE_COMMAND="make lock" $(BIN)/pip-compile --quiet --generate-hashes \
 	--strip-extras --allow-unsafe --no-emit-index-url --no-emit-find-links \
 	--no-emit-trusted-host --no-emit-options
