@@ -1,7 +1,7 @@
-"""How `beats` judges candidates: they wait in its state, sorted by their R-peak.
+"""Candidates of `beats`: how they are found, and how they wait in its state by their R-peak.
 
 Called a few times a second and row, so they work on the fields of the state (`s`) and the
-params (`p`) of one row; `beats` describes the rules.
+params (`p`) of one row; `beats` describes the rules. `_verdicts` judges what waits.
 """
 
 from typing import Any
@@ -9,30 +9,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from telesurv_kernels._dtypes import BEAT, MARK, UNSURE
+from telesurv_kernels._dtypes import UNSURE
 from telesurv_kernels._jit import kernel
+from telesurv_kernels._shapes import CODES, KNOWN_USES, LIKENESS, best_of, compare
 
 RIVAL_RR = 0.4  # ... if also within this share of the usual RR
 RIVAL_ALIKE = 0.9  # weaker to stronger
-KNOWN_BEATS = 4
-CONFIRM_MARKS = 2  # a hill is a candidate after less than this, 0.3 s
-LAG_MARKS = 3  # a candidate waits for so many distances between MARKs at most
-STRONG = 0.45  # of the way from noise to the usual beat
-CLEAR = 0.25  # once the T of the last beat is over
-WEAK = 0.2
-T_SLOPE = 0.5  # a T is less than half as steep as a QRS
-AFTER_RR = 0.5  # a weak beat lies so far after the last one
-BEFORE_RR = 0.4  # and so far before the next one
-ALONE_RR = 1.5  # or leaves such a gap if there is none
-LEVEL_QUANTILE = 0.4  # of the strengths of the last beats
-LEVEL_RISE = 2.0  # one beat counts for at most so many usual ones
-LEARNT_LEVEL = 0.8  # of the strongest candidate
-NOISE_HILL = 2.0  # times the calmest 100 ms
-OLD_LEVEL = 0.125  # least share of the old strength when levels are taken anew
-FADE = 0.5  # of the old strength when nothing was left of it
+EXPLAINED = 3.2  # likeness to a known shape that makes a beat
+UNEXPLAINED = 3.19  # most that is said of a hill, whose R-peak may lie elsewhere
+DISTURBED = 0.1  # noise to the usual beat, from which shapes are looked for
 MEMORY = 8  # beats, intervals, rejected candidates remembered
 PENDING = 12  # candidates that may wait: 2.75 s at one in 200 ms, less what a hill takes
-CODES = 512  # codes remembered: half a second at 1000 Hz
 QUARTERS = 16  # distances between MARKs whose readable samples are remembered
 ALWAYS = 1 << 60  # a sample after all samples
 
@@ -61,7 +48,7 @@ def put(
 
 
 @kernel
-def _middle(recent: NDArray[Any], count: int, share: float) -> Any:
+def middle(recent: NDArray[Any], count: int, share: float) -> Any:
     """Return the value at `share` of the sorted last min(count, MEMORY) values."""
     size = min(count, MEMORY)
     rank = min(np.int64(share * size), size - 1)
@@ -95,7 +82,56 @@ def begin(s: Any, p: Any, sample: int) -> None:
 
 
 @kernel
-def consider(s: Any, p: Any, top: int, top_sample: int, sample: int) -> None:
+def take_out(s: Any, slot: int) -> None:
+    """Remove a candidate that waits."""
+    for after in range(slot + 1, s["pending"]):
+        _copy(s, after, after - 1)
+    s["pending"] -= 1
+
+
+@kernel
+def _copy(s: Any, source: int, target: int) -> None:
+    """Put one candidate at the place of another."""
+    s["pending_sample"][target] = s["pending_sample"][source]
+    s["pending_uv"][target] = s["pending_uv"][source]
+    s["pending_mv"][target] = s["pending_mv"][source]
+    s["pending_slope_mv"][target] = s["pending_slope_mv"][source]
+    s["pending_flags"][target] = s["pending_flags"][source]
+    s["pending_likeness"][target] = s["pending_likeness"][source]
+
+
+@kernel
+def _put_in(s: Any, p: Any, sample: int, near: Any, uv: float, slope: float, like: float) -> None:
+    """Let a candidate wait, in the order of R-peaks; `near` are the samples around it.
+
+    Its height is taken against the mean of near[0]..near[1], whose sum is near[2].
+    """
+    slot = s["pending"]
+    while slot > 0 and s["pending_sample"][slot - 1] > sample:
+        _copy(s, slot - 1, slot)
+        slot -= 1
+    width = near[1] - near[0] + 1
+    code = np.int64(s["codes"][sample & (CODES - 1)])
+    s["pending_sample"][slot] = sample
+    s["pending_uv"][slot] = uv
+    s["pending_mv"][slot] = (code * width - near[2]) / width * p["scale_mv"]
+    s["pending_slope_mv"][slot] = slope
+    s["pending_flags"][slot] = UNSURE if s["bits"][sample & (CODES - 1)] != 0 else 0
+    s["pending_likeness"][slot] = like
+    s["pending"] += 1
+
+
+@kernel
+def _sum(s: Any, first: int, last: int) -> Any:
+    """Return the sum of the codes from `first` to `last`."""
+    total: Any = 0
+    for k in range(first, last + 1):
+        total += np.int64(s["codes"][k & (CODES - 1)])
+    return total
+
+
+@kernel
+def consider(s: Any, p: Any, top: int, top_sample: int, sample: int, work: NDArray[Any]) -> None:
     """Place the R-peak of a hill, and let it wait unless a rival explains it."""
     if top < p["floor_power"]:
         return
@@ -105,9 +141,7 @@ def consider(s: Any, p: Any, top: int, top_sample: int, sample: int) -> None:
     if last < first:
         return
     codes = s["codes"]
-    total: Any = 0
-    for k in range(first, last + 1):
-        total += np.int64(codes[k & (CODES - 1)])
+    total = _sum(s, first, last)
     width = last - first + 1
     # Deflections from the mean, times width: whole numbers.
     best = -1
@@ -123,11 +157,18 @@ def consider(s: Any, p: Any, top: int, top_sample: int, sample: int) -> None:
     for k in range(first + p["step"], last + 1):
         rise = np.int64(codes[k & (CODES - 1)]) - np.int64(codes[(k - p["step"]) & (CODES - 1)])
         steepest = max(steepest, abs(rise))
+    slope = steepest * abs(p["scale_mv"])
     uv = np.sqrt(np.float64(top) / np.float64(p["power"]))
-    slot = s["pending"]
-    if slot > 0:
-        distance = peak - s["pending_sample"][slot - 1]
-        rival_uv = s["pending_uv"][slot - 1]
+    for slot in range(s["pending"]):
+        explained = s["pending_likeness"][slot] >= EXPLAINED
+        if explained and abs(s["pending_sample"][slot] - peak) < p["apart"]:
+            s["pending_uv"][slot] = max(s["pending_uv"][slot], uv)
+            s["pending_slope_mv"][slot] = max(s["pending_slope_mv"][slot], slope)
+            return
+    slot = s["pending"] - 1
+    if slot >= 0 and s["pending_likeness"][slot] < EXPLAINED:
+        distance = peak - s["pending_sample"][slot]
+        rival_uv = s["pending_uv"][slot]
         rivals = distance < p["refractory"] or (
             distance < min(np.float64(p["rival"]), RIVAL_RR * s["rr"])
             and min(uv, rival_uv) < RIVAL_ALIKE * max(uv, rival_uv)
@@ -135,202 +176,56 @@ def consider(s: Any, p: Any, top: int, top_sample: int, sample: int) -> None:
         if rivals:
             if uv <= rival_uv:
                 return
-            slot -= 1
-    if slot == PENDING:
+            take_out(s, slot)
+    if s["pending"] == PENDING:
         return
-    peak_code = np.int64(codes[peak & (CODES - 1)])
-    s["pending_sample"][slot] = peak
-    s["pending_uv"][slot] = uv
-    s["pending_mv"][slot] = (peak_code * width - total) / width * p["scale_mv"]
-    s["pending_slope_mv"][slot] = steepest * abs(p["scale_mv"])
-    s["pending_flags"][slot] = UNSURE if s["bits"][peak & (CODES - 1)] != 0 else 0
-    s["pending"] = slot + 1
+    like = 0.0
+    if s["disturbance"] > DISTURBED:
+        near = 2 * p["near"]
+        positions = (sample - p["after"] - peak) // p["grid"] + near + 1
+        positions = min(positions, 2 * near + 1)
+        begin = peak - near * p["grid"]
+        oldest = max(sample - CODES + 1, s["gap"])
+        if positions > 0 and begin - p["before"] - p["stride"] >= oldest:
+            compare(s, p, begin, positions, KNOWN_USES, work)
+            like = np.float64(work[LIKENESS, best_of(positions, work)])
+            like = min(like, UNEXPLAINED)
+    _put_in(s, p, peak, (first, last, total), uv, slope, like)
 
 
 @kernel
-def _learn(s: Any) -> None:
-    """Take level and noise from the candidates that wait."""
-    strongest = 0.0
+def scan(s: Any, p: Any, sample: int, work: NDArray[Any]) -> None:
+    """Look for known shapes in the signal since the last scan: each is a candidate."""
+    end = sample - p["after"]
+    first = max(s["scanned"], s["gap"] + p["before"] + p["stride"], end - p["quarter"])
+    positions = (end - first) // p["grid"]
+    if positions <= 0:
+        return
+    s["scanned"] = first + positions * p["grid"]
+    compare(s, p, first, positions, KNOWN_USES, work)
+    for q in range(positions):
+        if work[LIKENESS, q] >= EXPLAINED:
+            _explain(s, p, first + q * p["grid"], np.float64(work[LIKENESS, q]))
+
+
+@kernel
+def _explain(s: Any, p: Any, peak: int, like: float) -> None:
+    """Let a known shape wait, in the place of a nearby candidate that is less like one."""
+    if s["beats"] > 0 and peak - s["last"] < p["refractory"]:
+        return
+    nearest = -1
     for slot in range(s["pending"]):
-        strongest = max(strongest, s["pending_uv"][slot])
-    s["learnt"] = 1
-    s["level_uv"] = LEARNT_LEVEL * strongest
-    s["rejected"] = 0
-
-
-@kernel
-def _relearn(s: Any, sample: int) -> None:
-    """Nothing was a beat for long: perhaps what was rejected is what beats are now."""
-    strongest = 0.0
-    for slot in range(min(s["rejected"], MEMORY)):
-        strongest = max(strongest, s["rejected_uv"][slot])
-    s["quiet"] = sample
-    s["rejected"] = 0
-    s["strengths"] = 0
-    if strongest > 0.0 and strongest >= OLD_LEVEL * s["level_uv"]:
-        s["level_uv"] = LEARNT_LEVEL * strongest
-    else:
-        s["level_uv"] *= FADE
-
-
-@kernel
-def _is_beat(s: Any, p: Any, sample: int) -> int:
-    """Judge the first candidate that waits: 1 a beat, 0 none, -1 not known yet."""
-    peak = s["pending_sample"][0]
-    if sample < peak + p["settle"]:
-        return -1
-    uv = s["pending_uv"][0]
-    noise = s["noise_uv"]
-    level = s["level_uv"]
-    rr = s["rr"]
-    since = peak - s["last"] if s["beats"] > 0 else max(2 * rr, p["t_end"])
-    # How far from the last beat's T it is: 0 within, 1 beyond.
-    beyond = min(max((since - p["t_top"]) / (p["t_end"] - p["t_top"]), 0.0), 1.0)
-    steep_mv = min(s["slope_mv"], s["last_slope_mv"])
-    if s["pending_slope_mv"][0] < T_SLOPE * (1.0 - beyond) * steep_mv:
-        return 0
-    strong = noise + STRONG * (level - noise)
-    if uv >= strong:
-        return 1
-    clear = noise + (STRONG + beyond * (CLEAR - STRONG)) * (level - noise)
-    if uv < max(noise + WEAK * (level - noise), WEAK * level):
-        return 0
-    follower = -1
-    for slot in range(1, s["pending"]):
-        if s["pending_uv"][slot] >= strong and sample >= s["pending_sample"][slot] + p["settle"]:
-            follower = slot
-            break
-    if follower < 0 and sample < peak + LAG_MARKS * p["quarter"]:
-        return -1
-    until = s["pending_sample"][follower] if follower >= 0 else sample
-    for slot in range(1, s["pending"]):
-        if s["pending_sample"][slot] >= until and follower >= 0:
-            break
-        if s["pending_uv"][slot] > uv and s["pending_sample"][slot] - peak < 0.5 * rr:
-            return 0
-    if uv >= clear:
-        return 1 if follower < 0 or until - peak > BEFORE_RR * rr else 0
-    if since <= AFTER_RR * rr:
-        return 0
-    if follower >= 0:
-        return 1 if until - peak > BEFORE_RR * rr else 0
-    return 1 if since + until - peak > ALONE_RR * rr else 0
-
-
-@kernel
-def _accept(s: Any, p: Any) -> None:
-    """Count the first candidate that waits as a beat, and learn from it."""
-    peak = s["pending_sample"][0]
-    uv = s["pending_uv"][0]
-    if s["beats"] > 0:
-        intervals = s["beats"]
-        s["rr_recent"][(intervals - 1) % MEMORY] = peak - s["last"]
-        usual = _middle(s["rr_recent"], intervals, 0.5)
-        s["rr"] = min(max(usual, p["rr_min"]), p["rr_max"])
-    s["last_slope_mv"] = s["pending_slope_mv"][0]
-    s["slope_mv_recent"][s["strengths"] % MEMORY] = s["last_slope_mv"]
-    s["uv_recent"][s["strengths"] % MEMORY] = min(uv, LEVEL_RISE * s["level_uv"])
-    s["strengths"] += 1
-    s["beats"] += 1
-    s["level_uv"] = _middle(s["uv_recent"], s["strengths"], LEVEL_QUANTILE)
-    s["slope_mv"] = _middle(s["slope_mv_recent"], s["strengths"], 0.5)
-    s["last"] = peak
-    s["quiet"] = peak
-
-
-@kernel
-def _reject(s: Any, p: Any) -> None:
-    """Count the first candidate that waits as noise."""
-    uv = s["pending_uv"][0]
-    s["rejected_uv"][s["rejected"] % MEMORY] = uv
-    s["rejected"] += 1
-
-
-@kernel
-def _drop_first(s: Any) -> None:
-    """Remove the first candidate that waits."""
-    for slot in range(1, s["pending"]):
-        s["pending_sample"][slot - 1] = s["pending_sample"][slot]
-        s["pending_uv"][slot - 1] = s["pending_uv"][slot]
-        s["pending_mv"][slot - 1] = s["pending_mv"][slot]
-        s["pending_slope_mv"][slot - 1] = s["pending_slope_mv"][slot]
-        s["pending_flags"][slot - 1] = s["pending_flags"][slot]
-    s["pending"] -= 1
-
-
-@kernel
-def judge(
-    s: Any, p: Any, row: int, segment: int, sample: int, findings: NDArray[Any], found: int
-) -> int:
-    """Decide about the candidates that can be decided; set when to look again."""
-    if s["learnt"] == 0 and s["pending"] > 0:
-        learn_end = max(s["learn_end"], s["pending_sample"][0] + p["settle"])
-        if sample < learn_end and s["pending"] < PENDING:
-            s["due"] = learn_end
-            return found
-        _learn(s)
-    while s["pending"] > 0:
-        verdict = _is_beat(s, p, sample)
-        if verdict < 0:
-            break
-        if verdict == 1:
-            found = put(
-                findings,
-                found,
-                row,
-                segment,
-                BEAT,
-                s["pending_sample"][0],
-                sample,
-                s["pending_mv"][0],
-                s["pending_flags"][0],
-            )
-            _accept(s, p)
-            _drop_first(s)
-            while s["pending"] > 0 and s["pending_sample"][0] - s["last"] < p["refractory"]:
-                _drop_first(s)
-        else:
-            _reject(s, p)
-            _drop_first(s)
-    due = ALWAYS
-    for slot in range(s["pending"]):
-        settled = s["pending_sample"][slot] + p["settle"]
-        if settled > sample:
-            due = min(due, settled)
-        elif slot == 0:
-            due = min(due, s["pending_sample"][0] + LAG_MARKS * p["quarter"])
-    s["due"] = due
-    return found
-
-
-@kernel
-def mark(
-    s: Any, p: Any, row: int, segment: int, sample: int, findings: NDArray[Any], found: int
-) -> int:
-    """Close a quarter; say up to where all beats are decided."""
-    quarters = (sample + 1) // p["quarter"]
-    s["readable_recent"][(quarters - 1) % QUARTERS] = s["readable"]
-    s["readable"] = 0
-    s["calm_recent"][(quarters - 1) % MEMORY] = np.sqrt(np.float64(s["calm"]) / p["power"])
-    s["calm"] = ALWAYS
-    s["noise_uv"] = NOISE_HILL * _middle(s["calm_recent"], MEMORY, 0.5)
-    silent = p["silent"] if s["beats"] >= KNOWN_BEATS else p["silent_new"]
-    if sample - s["quiet"] >= silent:
-        _relearn(s, sample)
-    # The levels moved: what waits is judged again.
-    s["due"] = sample + 1
-    if s["learnt"] == 0 and sample < s["learn_end"]:
-        return found
-    # What waits is not decided, nor what may still become a candidate.
-    decided = quarters - CONFIRM_MARKS
-    if s["pending"] > 0:
-        decided = min(decided, s["pending_sample"][0] // p["quarter"])
-    if decided <= s["marked"]:
-        return found
-    readable = 0
-    for quarter in range(max(s["marked"], quarters - QUARTERS), decided):
-        readable += s["readable_recent"][quarter % QUARTERS]
-    s["marked"] = decided
-    return put(
-        findings, found, row, segment, MARK, decided * p["quarter"], sample, float(readable), 0
-    )
+        distance = abs(s["pending_sample"][slot] - peak)
+        if distance < p["apart"] and (
+            nearest < 0 or distance < abs(s["pending_sample"][nearest] - peak)
+        ):
+            nearest = slot
+    uv, slope = s["level_uv"], s["slope_mv"]
+    if nearest >= 0:
+        if s["pending_likeness"][nearest] >= like:
+            return
+        uv, slope = s["pending_uv"][nearest], s["pending_slope_mv"][nearest]
+        take_out(s, nearest)
+    if s["pending"] < PENDING:
+        first, last = max(peak - p["peak"], s["gap"]), peak + p["peak"]
+        _put_in(s, p, peak, (first, last, _sum(s, first, last)), uv, slope, like)

@@ -24,7 +24,15 @@
    The usual beat is a low quantile of the last 8, so that a small beat among big ones, or
    after one, is measured by its like. Noise is twice the calmest 100 ms of a quarter of a
    second, the median of 8: rejected candidates would not do, for they may be beats.
-5. Nothing weaker than 0.04 mV in the band is a candidate. A QRS of 0.15 mV peak to peak is
+5. In noise that lasts (above a tenth of the usual beat, 2 s and more) and is unlike a heart (the
+   baseline travels, or muscle bends the signal: no tachycardia does either) the patient's own
+   shapes, learnt in calm signal, are looked for everywhere (`_shapes`): a stretch that is like
+   one is a beat, the more alike of two within 250 ms. What is like none needs evidence from 0.13
+   on: a weighted sum of how like and how strong it is, how long ago the last beat was and how
+   soon a known shape follows (in RR), and how little noise there is; then it is judged as above.
+   The weights are a logistic regression on MIT-BIH records and their mixtures with noise,
+   rounded. When levels are taken anew the shapes are forgotten.
+6. Nothing weaker than 0.04 mV in the band is a candidate. A QRS of 0.15 mV peak to peak is
    about that, and a monitor is not to count smaller ones (ANSI/AAMI EC13).
 
 **Learning.** For the first 2 s of a row candidates are only collected, then judged by the
@@ -38,15 +46,16 @@ else the usual beat is halved.
 **Findings.** BEAT: R-peak at `sample`, value its height in mV against the mean of its
 surroundings (negative where it points down), UNSURE where the mask says unreadable. MARK,
 each quarter of a second of the row's own count of samples: all beats before `sample` are
-known; value is the number of readable samples since the last MARK or GAP. It lags by half
-a second, by three quarters where a weak candidate waits, and by 2.75 s at most while
-learning; where nothing new is known it is left out. GAP: signal begins at `sample`, after a
-restart or after 1 s of missing or masked constant signal; what was still undecided before
-it is dropped. Beats come in the order of their peaks.
+known; value is the number of readable samples since the last MARK or GAP. It lags by half a
+second, by three quarters where a weak candidate waits, or one in noise, and by 2.75 s at
+most while learning; where nothing new is known it is left out. GAP: signal begins at
+`sample`, after a restart or after 1 s of missing or masked constant signal; what was still
+undecided before it is dropped. Beats come in the order of their peaks.
 
-Unit: mV. Rate: 100 to 1000 Hz. Decision delay: 0.4 s for a strong beat, at most 0.75 s;
-2 s more at the start. Work: bounded a sample; a candidate costs a search over 140 ms and
-over at most 12 that wait.
+Unit: mV. Rate: 100 to 1000 Hz. Decision delay: 0.4 s for a strong beat, 0.6 s in noise, at
+most 0.75 s; 2 s more at the start. Work: bounded a sample; a candidate costs a search over
+140 ms and over at most 12 that wait, a beat or 4 ms of noise the comparison of 130 ms with
+4 shapes.
 """
 
 from typing import Any
@@ -54,127 +63,37 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from telesurv_kernels._biquad import highpass, lowpass
-from telesurv_kernels._candidates import (
-    ALWAYS,
-    CODES,
-    MEMORY,
-    PENDING,
-    QUARTERS,
-    begin,
-    consider,
-    judge,
-    mark,
-    put,
+from telesurv_kernels._beats_rule import (
+    BAND,
+    BAND_UV_MAX,
+    NO_SIGNAL,
+    PARAMS,
+    RATE_HZ_MAX,
+    RATE_HZ_MIN,
+    STATE,
+    params,
 )
+from telesurv_kernels._candidates import ALWAYS, PENDING, begin, consider, put
 from telesurv_kernels._dtypes import GAP
 from telesurv_kernels._jit import kernel
-from telesurv_kernels.quality import CONSTANT, LEAD_OFF_BIT, MISSING
+from telesurv_kernels._shapes import CODES, ROWS, WIDTH
+from telesurv_kernels._verdicts import judge, mark
+from telesurv_kernels.quality import MISSING
 
-VERSION = 1
+__all__ = [
+    "FINDING",
+    "PARAMS",
+    "RATE_HZ_MAX",
+    "RATE_HZ_MIN",
+    "STATE",
+    "VERSION",
+    "advance",
+    "capacity",
+    "params",
+]
+
+VERSION = 2
 """Of state and rule; a snapshot of another version is not taken over."""
-
-RATE_HZ_MIN, RATE_HZ_MAX = 100.0, 1000.0
-
-BAND_HZ = (8.0, 22.0)  # of a QRS
-POWER_S = 0.1  # about the length of a QRS
-BAND_DELAY_S = 0.012  # of the band-pass at 12 to 18 Hz
-HILL_S = 0.15  # a hill is over so long after its top
-PEAK_S = 0.07  # the R-peak lies within this of the hill's centre
-REFRACTORY_S = 0.2  # no two beats are closer (300/min)
-RIVAL_S = 0.3  # two this close must be alike to be two beats
-SETTLE_S = 0.4  # a strong candidate is safe from rivals: RIVAL_S and a hill's confirmation
-LEARN_S = 2.0  # two beats at 60/min
-SILENT_S = 8.0  # without a beat, the levels are taken anew
-SILENT_NEW_S = 3.0  # ... while fewer than KNOWN_BEATS are known
-DEAD_S = 1.0  # a masked stretch of this length without signal makes a gap
-MARK_S = 0.25
-
-FLOOR_UV = 40.0  # weakest candidate
-STEP_S = 0.02  # slopes are taken over this
-T_S = (0.36, 0.5)  # the T after a beat is largest before, and over after
-RR_S = (0.3, 1.5)  # the usual RR is taken to be within
-RR_FIRST_S = 1.0  # before any is known
-
-BAND = 128  # band samples remembered, at least POWER_S at 1000 Hz
-BAND_UV_MAX = 30000
-NO_SIGNAL = MISSING | CONSTANT | LEAD_OFF_BIT  # bits of the mask
-
-PARAMS = np.dtype(
-    [
-        ("scale_mv", np.float64),  # mV a code
-        ("high", np.float64, (5,)),  # b0, b1, b2, a1, a2 of the high-pass
-        ("low", np.float64, (5,)),  # and of the low-pass
-        ("power", np.int64),  # samples, as all that follow
-        ("delay", np.int64),  # from the R-peak to the top of the hill
-        ("hill", np.int64),
-        ("peak", np.int64),
-        ("refractory", np.int64),
-        ("rival", np.int64),
-        ("settle", np.int64),
-        ("quarter", np.int64),
-        ("learn", np.int64),
-        ("silent", np.int64),
-        ("silent_new", np.int64),
-        ("dead", np.int64),
-        ("step", np.int64),
-        ("t_top", np.int64),
-        ("t_end", np.int64),
-        ("rr_first", np.int64),
-        ("rr_min", np.int64),
-        ("rr_max", np.int64),
-        ("floor_power", np.int64),  # sum of uV squared over `power` samples
-    ]
-)
-
-STATE = np.dtype(
-    [
-        ("count", np.int64),  # samples seen since zero
-        ("begun", np.int64),  # 1: a GAP was emitted, the filters run
-        ("dead", np.int64),  # length of the present masked stretch without signal
-        ("missing", np.int64),  # 1: the last sample was missing
-        ("offset_mv", np.float64),  # taken off the input, so that it begins at 0
-        ("input_mv", np.float64, (2,)),  # last inputs of the high-pass
-        ("high_mv", np.float64, (2,)),  # its last outputs
-        ("band_mv", np.float64, (2,)),  # last outputs of the low-pass
-        ("power", np.int64),  # sum of squares of the last band samples
-        ("rising", np.int64),  # 1: top is the highest of a hill, 0: the lowest of a valley
-        ("top", np.int64),
-        ("top_sample", np.int64),
-        ("readable", np.int64),  # readable samples of the present quarter
-        ("calm", np.int64),  # lowest power of the present quarter
-        ("due", np.int64),  # sample at which candidates are judged next, if any wait
-        ("gap", np.int64),  # sample of the last GAP
-        ("marked", np.int64),  # quarters that the last MARK or GAP covered
-        ("learnt", np.int64),  # 1: level and noise are known, once and for all
-        ("learn_end", np.int64),  # sample at which learning ends
-        ("beats", np.int64),  # since the last GAP
-        ("last", np.int64),  # R-peak of the last beat, if any since the last GAP
-        ("quiet", np.int64),  # sample of the last beat or GAP, or when levels were taken anew
-        ("rr", np.int64),  # the usual RR in samples; 0: none known
-        ("level_uv", np.float64),  # strength of the usual beat
-        ("noise_uv", np.float64),  # strength of the usual rejected candidate
-        ("slope_mv", np.float64),  # steepest STEP_S of the usual beat
-        ("last_slope_mv", np.float64),  # and of the last one
-        ("strengths", np.int64),  # beats since the levels were taken anew
-        ("rejected", np.int64),  # candidates rejected since then
-        ("pending", np.int64),  # candidates that wait, by their R-peak
-        ("rr_recent", np.int64, (MEMORY,)),
-        ("uv_recent", np.float64, (MEMORY,)),
-        ("slope_mv_recent", np.float64, (MEMORY,)),
-        ("rejected_uv", np.float64, (MEMORY,)),
-        ("calm_recent", np.float64, (MEMORY,)),  # by quarter, as a strength
-        ("pending_sample", np.int64, (PENDING,)),
-        ("pending_uv", np.float64, (PENDING,)),
-        ("pending_mv", np.float64, (PENDING,)),
-        ("pending_slope_mv", np.float64, (PENDING,)),
-        ("pending_flags", np.int64, (PENDING,)),
-        ("readable_recent", np.int64, (QUARTERS,)),
-        ("codes", np.int16, (CODES,)),
-        ("band_uv", np.int16, (BAND,)),
-        ("bits", np.uint8, (CODES,)),  # mask of the samples in codes
-    ]
-)
 
 FINDING = np.dtype(
     [
@@ -188,53 +107,6 @@ FINDING = np.dtype(
     ]
 )
 """Samples are counted over all that the row was ever given, from 0."""
-
-
-def params(rate_hz: float, scale_mv: float) -> NDArray[Any]:
-    """Return the PARAMS of a row, shape ``()``.
-
-    Parameters
-    ----------
-    rate_hz : float
-        Samples a second, 100 to 1000.
-    scale_mv : float
-        What one code is worth in mV; not 0.
-
-    Raises
-    ------
-    AssertionError
-        When the rate is out of range or the scale is 0.
-    """
-    assert RATE_HZ_MIN <= rate_hz <= RATE_HZ_MAX, f"rate {rate_hz} Hz, expected 100 to 1000"
-    assert scale_mv != 0, "scale 0 mV a code, expected another"
-    made = np.zeros((), PARAMS)
-    made["scale_mv"] = scale_mv
-    made["high"] = highpass(rate_hz, BAND_HZ[0])
-    made["low"] = lowpass(rate_hz, BAND_HZ[1])
-    power = round(POWER_S * rate_hz)
-    made["power"] = power
-    made["delay"] = power // 2 + round(BAND_DELAY_S * rate_hz)
-    made["floor_power"] = round(power * FLOOR_UV**2)
-    for name, seconds in (
-        ("hill", HILL_S),
-        ("peak", PEAK_S),
-        ("refractory", REFRACTORY_S),
-        ("rival", RIVAL_S),
-        ("settle", SETTLE_S),
-        ("quarter", MARK_S),
-        ("learn", LEARN_S),
-        ("silent", SILENT_S),
-        ("silent_new", SILENT_NEW_S),
-        ("dead", DEAD_S),
-        ("step", STEP_S),
-        ("t_top", T_S[0]),
-        ("t_end", T_S[1]),
-        ("rr_first", RR_FIRST_S),
-        ("rr_min", RR_S[0]),
-        ("rr_max", RR_S[1]),
-    ):
-        made[name] = round(seconds * rate_hz)
-    return made
 
 
 def capacity(samples: int, segments: int) -> int:
@@ -267,6 +139,7 @@ def advance(
     findings : FINDING[>= capacity(n, m)]
     """
     found = 0
+    work = np.empty((ROWS, WIDTH))
     for segment in range(segments.size):
         first = segments[segment]["first"]
         last = segments[segment]["last"]
@@ -325,10 +198,10 @@ def advance(
                     rising = 0
                     top_sample = count
                     band_uv[:] = 0
-                elif missing != 0:
-                    # The signal goes on where it left off: no step for the filters to ring.
-                    offset_mv = code * scale_mv - x1
                 dead = 0
+            if missing != 0 and bit & MISSING == 0:
+                # The signal goes on where it left off: no step for the filters to ring.
+                offset_mv = code * scale_mv - x1
             missing = bit & MISSING
             x = x1 if missing != 0 else code * scale_mv - offset_mv
             h = hb0 * x + hb1 * x1 + hb2 * x2 - ha1 * h1 - ha2 * h2
@@ -355,7 +228,7 @@ def advance(
                     top = power
                     top_sample = count
                 elif 2 * power < top or count - top_sample >= hill:
-                    consider(s, p, top, top_sample, count)
+                    consider(s, p, top, top_sample, count, work)
                     due = count
                     rising = 0
                     top = power
@@ -366,7 +239,7 @@ def advance(
                 top = power
                 top_sample = count
             if count >= due and begun != 0:
-                found = judge(s, p, row, segment, count, findings, found)
+                found = judge(s, p, row, segment, count, findings, found, work)
                 due = s["due"]
             left -= 1
             if left == 0:
@@ -374,7 +247,7 @@ def advance(
                 if begun != 0:
                     s["readable"] = readable
                     s["calm"] = calm
-                    found = mark(s, p, row, segment, count, findings, found)
+                    found = mark(s, p, row, segment, count, findings, found, work)
                     calm = ALWAYS
                     due = s["due"]
                 readable = 0

@@ -7,11 +7,15 @@ MISSING       1  the code that stands for no measurement
 CONSTANT      2  the codes stayed within a narrow band for 2 s
 SATURATED     4  flat on the highest or lowest code seen, far from the other one
 LEAD_OFF_BIT  8  constant for 10 s
-NOISY        16  reserved: this version never sets it
+MOTION       16  electrode motion: a travelling baseline, as steep as beats
+MUSCLE       32  muscle: high frequencies that beats do not stand out of
+MAINS        64  50 or 60 Hz that beats do not stand out of
 ==========  ===  ==================================================================
 
+NOISY is the union of the last three; `_noise` has their rules. They are an ECG's alone.
+
 The mask is causal: a sample's byte depends on the samples up to it and on no later one,
-so the first 2 s of a constant stretch read as readable.
+so the first 2 s of a constant stretch read as readable, and the first 1 to 2 s of noise.
 
 - **Constant.** The band is two codes, or 5 uV where codes are finer, but never more than
   10 uV: true asystoles of the 2015 PhysioNet challenge still move 13 uV in their
@@ -35,14 +39,29 @@ from numpy.typing import NDArray
 
 from telesurv_kernels._dtypes import LEAD_OFF, OFF, ON
 from telesurv_kernels._jit import kernel
+from telesurv_kernels._noise import (
+    BLOCKS,
+    LEAST_MV,
+    MAINS,
+    MAINS_HZ,
+    MOTION,
+    MOTION_MV,
+    MUSCLE,
+    RATE_HZ_MIN,
+    add_box,
+    box_of,
+    restart,
+    tone_of,
+)
 
-VERSION = 1
+VERSION = 2
 """Of state and rule; a snapshot of another version is not taken over."""
 
 MISSING_CODE = -32768
 """The sample code that stands for no measurement."""
 
-MISSING, CONSTANT, SATURATED, LEAD_OFF_BIT, NOISY = 1, 2, 4, 8, 16
+MISSING, CONSTANT, SATURATED, LEAD_OFF_BIT = 1, 2, 4, 8
+NOISY = MOTION | MUSCLE | MAINS
 
 CONSTANT_S = 2.0  # a constant run of this length is masked
 LEAD_OFF_S = 10.0  # and of this one a lead that is off
@@ -65,6 +84,11 @@ PARAMS = np.dtype(
         ("back_run", np.int64),  # samples
         ("rail_run", np.int64),  # samples
         ("rail_codes", np.int64),  # least range of codes of a saturated signal
+        ("box", np.int64),  # samples; 0: noise is not looked for
+        ("block", np.int64),  # boxes
+        ("tone", np.float64, (2,)),  # 2 cos(wT) of the mains, T the length of a box
+        ("least", np.float64),  # slope or bend of noise, summed over a block
+        ("travel", np.float64),  # of the baseline in motion, summed over a block
     ]
 )
 
@@ -83,6 +107,22 @@ STATE = np.dtype(
         ("lead_off", np.int64),  # 1: present
         ("back", np.int64),  # readable samples since signal is back
         ("back_first", np.int64),  # the first of them
+        ("box", np.int64),  # sum of codes of the present box
+        ("box_left", np.int64),  # samples that it waits for
+        ("sums", np.int32, (2,)),  # of the last two boxes
+        ("bend_recent", np.int32, (2,)),  # last bends
+        ("slope_sum", np.int64),  # of the present block, as all that follow
+        ("bend_sum", np.int64),
+        ("level_sum", np.int64),
+        ("tone_sum", np.float64, (2,)),  # what 50 and 60 Hz leave of the bend
+        ("boxes", np.int64),
+        ("blocks", np.int64),  # whole ones since the restart
+        ("noise", np.int64),  # MOTION, MUSCLE, MAINS or 0
+        ("noise_left", np.int64),  # blocks that it holds without being found again
+        ("tonal", np.int64),  # a bit a block, the newest lowest: mains explain its bend
+        ("slopes", np.int32, (BLOCKS,)),
+        ("bends", np.int32, (BLOCKS,)),
+        ("levels", np.int32, (BLOCKS,)),
     ]
 )
 
@@ -135,6 +175,12 @@ def params(rate_hz: float, scale: float, offset: float = 0.0, *, ecg: bool) -> N
     made["back_run"] = max(RUN_MIN, round(BACK_S * rate_hz))
     made["rail_run"] = max(3, round(rail_s * rate_hz))
     made["rail_codes"] = rail
+    if ecg and rate_hz >= RATE_HZ_MIN:
+        made["box"], made["block"] = box, block = box_of(rate_hz)
+        made["tone"] = [tone_of(rate_hz, box, mains_hz) for mains_hz in MAINS_HZ]
+        # Means of a block become sums of all its samples' codes.
+        made["least"] = LEAST_MV / abs(float(scale)) * box * block
+        made["travel"] = MOTION_MV / abs(float(scale)) * box * block
     return made
 
 
@@ -189,9 +235,15 @@ def advance(
         lead_off = state[row]["lead_off"]
         back = state[row]["back"]
         back_first = state[row]["back_first"]
+        looks = params[row]["box"] > 0
         if segments[segment]["restart"] != 0:
             seen = 0
             back = 0
+        if looks and state[row]["box_left"] == 0:
+            restart(state[row], params[row])  # a new row, or one of before noise was looked for
+        box = state[row]["box"]
+        box_left = state[row]["box_left"]
+        noise = state[row]["noise"]
         for k in range(first, last):
             code = np.int64(samples[k])
             if code == MISSING_CODE:
@@ -203,6 +255,9 @@ def advance(
                 low = high = lowest = highest = code
                 run = same = 0
                 run_first = count
+                restart(state[row], params[row])
+                box = noise = 0
+                box_left = params[row]["box"]
             # Choices of values, not of ways to go: a branch that noise decides costs more.
             wider_low = min(low, code)
             wider_high = max(high, code)
@@ -216,9 +271,19 @@ def advance(
             same = same + 1 if code == previous else 1
             previous = code
 
-            bits = 0
+            if looks:
+                box += code
+                box_left -= 1
+                if box_left == 0:
+                    state[row]["box"] = box
+                    add_box(state[row], params[row])
+                    box = 0
+                    box_left = params[row]["box"]
+                    noise = state[row]["noise"]
+
+            bits = noise
             if run >= constant_run:
-                bits = CONSTANT
+                bits |= CONSTANT
                 back = 0
                 if run >= lead_off_run:
                     bits |= LEAD_OFF_BIT
@@ -256,6 +321,8 @@ def advance(
                 bits |= SATURATED
             mask[k] = bits
             count += 1
+        state[row]["box"] = box
+        state[row]["box_left"] = box_left
         state[row]["count"] = count
         state[row]["seen"] = seen
         state[row]["low"] = low

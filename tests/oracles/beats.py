@@ -1,7 +1,6 @@
-"""Beats, batch and obvious: whole arrays for the signal, lists for the candidates.
+"""Beats, batch and obvious: candidates are judged from lists without bounds but the rule's.
 
-Shares only constants with the kernel. Filters are scipy's, sums are NumPy's, and the
-candidates are judged from lists without bounds but those of the rule.
+Shares only constants with the kernel.
 """
 
 from collections.abc import Iterable
@@ -10,10 +9,20 @@ from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import signal
 
+from oracles.beat_candidates import (
+    Candidate,
+    Samples,
+    candidates,
+    power_of,
+    stretches,
+    without_holes,
+)
+from oracles.beat_shapes import Grid, Shapes
+from telesurv_kernels import _beats_rule as k
 from telesurv_kernels import _candidates as c
-from telesurv_kernels import beats as k
+from telesurv_kernels import _shapes
+from telesurv_kernels import _verdicts as v
 from telesurv_kernels._dtypes import BEAT, GAP, MARK, UNSURE
 from telesurv_kernels.quality import MISSING
 
@@ -22,116 +31,50 @@ Finding = tuple[int, int, int, float, int]
 
 
 @dataclass
-class Candidate:
-    peak: int
-    uv: float
-    mv: float
-    slope: float
-    flags: int
+class Known:
+    """What is known of a row, and outlasts a gap."""
 
-
-@dataclass
-class Samples:
-    """Turns the rule's durations into samples."""
-
-    rate_hz: float
-
-    def __call__(self, seconds: float) -> int:
-        return round(seconds * self.rate_hz)
-
-
-def stretches(
-    bits: NDArray[np.uint8], restarts: Iterable[int], n: Samples
-) -> list[tuple[int, int]]:
-    """Return where signal begins, and where nothing more is known of it."""
-    edges = sorted({0, *restarts, len(bits)})
-    found = []
-    for first, last in pairwise(edges):
-        starts = []
-        dead = n(k.DEAD_S)  # as if no signal had been there before
-        for i in range(first, last):
-            if not bits[i] & k.NO_SIGNAL:
-                if dead >= n(k.DEAD_S):
-                    starts.append(i)
-                dead = 0
-            elif starts:
-                dead += 1
-        found += list(pairwise([*starts, last]))
-    return found
-
-
-def without_holes(
-    codes: NDArray[np.int16], bits: NDArray[np.uint8], scale_mv: float
-) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-    """Return codes and mV in which missing samples repeat the last one, without a step after."""
-    filled = codes.astype(np.int64)
-    mv = np.zeros(len(codes))
-    offset = filled[0] * scale_mv
-    for i in range(1, len(codes)):
-        if bits[i] & MISSING:
-            filled[i], mv[i] = filled[i - 1], mv[i - 1]
-        else:
-            if bits[i - 1] & MISSING:
-                offset = filled[i] * scale_mv - mv[i - 1]
-            mv[i] = filled[i] * scale_mv - offset
-    return filled, mv
-
-
-def power_of(mv: NDArray[np.float64], n: Samples) -> NDArray[np.int64]:
-    """Return the sum of squares of the last POWER_S of the band, in whole uV."""
-    band = mv
-    for cutoff, kind in zip(k.BAND_HZ, ("highpass", "lowpass"), strict=True):
-        band = signal.lfilter(*signal.butter(2, cutoff, kind, fs=n.rate_hz), band)
-    uv = np.rint(np.clip(band * 1000, -k.BAND_UV_MAX, k.BAND_UV_MAX)).astype(np.int64)
-    total = np.concatenate([np.zeros(n(k.POWER_S), np.int64), np.cumsum(uv**2)])
-    power: NDArray[np.int64] = total[n(k.POWER_S) :] - total[: len(uv)]
-    return power
-
-
-def hills(power: NDArray[np.int64], n: Samples) -> dict[int, int]:
-    """Return the top of each hill by the sample at which it is over."""
-    found: dict[int, int] = {}
-    valley, top = 0, None
-    for i, height in enumerate(power.tolist()):
-        if top is None:
-            if height > 2 * valley:
-                top = i
-            valley = min(valley, height)
-        elif height > power[top]:
-            top = i
-        elif 2 * height < power[top] or i - top >= n(k.HILL_S):
-            found[i] = top
-            valley, top = height, None
-    return found
+    shapes: Shapes
+    level: float = 0.0
+    slope: float = 0.0  # of the usual beat
+    learnt: bool = False
+    calm: list[float] = field(default_factory=lambda: [0.0] * c.MEMORY)  # by quarter
+    slow_noise: float = 0.0
+    disturbance: float = 0.0
+    levels: list[int] = field(default_factory=lambda: [0] * c.MEMORY)  # by quarter, sums
+    rough: list[bool] = field(default_factory=lambda: [False] * c.MEMORY)
 
 
 @dataclass
 class Judge:
-    """What is known of one stretch, and what was found in it."""
+    """What is found in one stretch that begins at `gap`."""
 
     n: Samples
     gap: int
+    known: Known
+    filled: NDArray[np.int64]
     power: NDArray[np.int64]
-    level: float
-    calm: list[float]  # of the last quarters, by their number
-    learnt: bool
+    bits: NDArray[np.uint8]
+    scale_mv: float
+    remembered: NDArray[np.int64]  # codes of the row, without holes
     waiting: list[Candidate] = field(default_factory=list)
     peaks: list[int] = field(default_factory=list)
     strengths: list[float] = field(default_factory=list)
     slopes: list[float] = field(default_factory=list)
-    slope: float = 0.0  # of the usual beat
     rejected: list[float] = field(default_factory=list)
     found: list[Finding] = field(default_factory=list)
+    scanned: int = 0
 
     def __post_init__(self) -> None:
         self.quiet = self.gap
-        self.learn_end = self.gap + (0 if self.learnt else self.n(k.LEARN_S))
+        self.learn_end = self.gap + (0 if self.known.learnt else self.n(k.LEARN_S))
         self.marked = self.gap // self.n(k.MARK_S)
+        self.grid = self.known.shapes.grid
         self.found.append((GAP, self.gap, self.gap, 0.0, 0))
 
     @property
     def noise(self) -> float:
-        return c.NOISE_HILL * sorted(self.calm)[c.MEMORY // 2]
+        return v.NOISE_HILL * sorted(self.known.calm)[c.MEMORY // 2]
 
     @property
     def rr(self) -> int:
@@ -140,30 +83,81 @@ class Judge:
         recent = sorted(b - a for a, b in pairwise(self.peaks[-c.MEMORY - 1 :]))
         return min(max(recent[len(recent) // 2], self.n(k.RR_S[0])), self.n(k.RR_S[1]))
 
-    def consider(self, new: Candidate) -> None:
+    def consider(self, new: Candidate, now: int) -> None:
         if self.peaks and new.peak - self.peaks[-1] < self.n(k.REFRACTORY_S):
             return
-        if self.waiting:
+        for old in self.waiting:
+            if old.explained and abs(old.peak - new.peak) < self.n(k.APART_S):
+                old.uv, old.slope = max(old.uv, new.uv), max(old.slope, new.slope)
+                return
+        if self.waiting and not self.waiting[-1].explained:
             old = self.waiting[-1]
             distance = new.peak - old.peak
             alike = min(old.uv, new.uv) >= c.RIVAL_ALIKE * max(old.uv, new.uv)
             if distance < self.n(k.REFRACTORY_S) or (
                 distance < min(self.n(k.RIVAL_S), c.RIVAL_RR * self.rr) and not alike
             ):
-                if new.uv > old.uv:
-                    self.waiting[-1] = new
+                if new.uv <= old.uv:
+                    return
+                self.waiting.pop()
+        if len(self.waiting) == c.PENDING:
+            return
+        if self.known.disturbance > c.DISTURBED:
+            around = 2 * self.grid.near * self.grid.step
+            at = np.arange(new.peak - around, new.peak + around + 1, self.grid.step)
+            at = at[at <= now - self.grid.after]
+            reach = self.grid.before + self.grid.stride
+            if len(at) and at[0] - reach >= max(now - _shapes.CODES + 1, self.gap):
+                new.like = min(float(self.likeness(at).max()), c.UNEXPLAINED)
+        self.put_in(new)
+
+    def put_in(self, new: Candidate) -> None:
+        self.waiting.append(new)
+        self.waiting.sort(key=lambda one: one.peak)
+
+    def likeness(self, at: NDArray[np.int64]) -> NDArray[np.float64]:
+        shapes = self.known.shapes
+        return shapes.likeness(self.filled, at - self.gap, _shapes.KNOWN_USES)[0]
+
+    def scan(self, now: int) -> None:
+        end = now - self.grid.after
+        reach = self.grid.before + self.grid.stride
+        first = max(self.scanned, self.gap + reach, end - self.n(k.MARK_S))
+        at = first + self.grid.step * np.arange((end - first) // self.grid.step)
+        if not len(at):
+            return
+        self.scanned = int(at[-1]) + self.grid.step
+        for peak, like in zip(at.tolist(), self.likeness(at).tolist(), strict=True):
+            if like >= c.EXPLAINED:
+                self.explain(peak, like)
+
+    def explain(self, peak: int, like: float) -> None:
+        if self.peaks and peak - self.peaks[-1] < self.n(k.REFRACTORY_S):
+            return
+        near = [one for one in self.waiting if abs(one.peak - peak) < self.n(k.APART_S)]
+        uv, slope = self.known.level, self.known.slope
+        if near:
+            old = min(near, key=lambda one: abs(one.peak - peak))
+            if old.like >= like:
                 return
+            uv, slope = old.uv, old.slope
+            self.waiting.remove(old)
         if len(self.waiting) < c.PENDING:
-            self.waiting.append(new)
+            around = self.n(k.PEAK_S)
+            at = peak - self.gap
+            span = self.filled[max(at - around, 0) : at + around + 1]
+            height = (self.filled[at] * len(span) - span.sum()) / len(span) * self.scale_mv
+            flags = UNSURE if self.bits[at] else 0
+            self.put_in(Candidate(peak, uv, float(height), slope, flags, like))
 
     def judge(self, now: int) -> None:
-        if not self.learnt and self.waiting:
+        if not self.known.learnt and self.waiting:
             end = max(self.learn_end, self.waiting[0].peak + self.n(k.SETTLE_S))
             if now < end and len(self.waiting) < c.PENDING:
                 return
             strongest = max(one.uv for one in self.waiting)
-            self.learnt = True
-            self.level = c.LEARNT_LEVEL * strongest
+            self.known.learnt = True
+            self.known.level = v.LEARNT_LEVEL * strongest
             self.rejected = []
         while self.waiting:
             verdict = self.verdict(now)
@@ -174,13 +168,16 @@ class Judge:
                 self.rejected.append(first.uv)
                 continue
             self.found.append((BEAT, first.peak, now, first.mv, first.flags))
+            if self.noise <= v.CALM * self.known.level:
+                oldest = now - _shapes.CODES + 1 - self.gap
+                self.known.shapes.learn(self.filled, first.peak - self.gap, max(oldest, 0))
             self.peaks.append(first.peak)
-            self.strengths.append(min(first.uv, c.LEVEL_RISE * self.level))
+            self.strengths.append(min(first.uv, v.LEVEL_RISE * self.known.level))
             recent = sorted(self.strengths[-c.MEMORY :])
-            self.level = recent[int(c.LEVEL_QUANTILE * len(recent))]
+            self.known.level = recent[int(v.LEVEL_QUANTILE * len(recent))]
             self.slopes.append(first.slope)
             recent = sorted(self.slopes[-min(c.MEMORY, len(self.strengths)) :])
-            self.slope = recent[len(recent) // 2]
+            self.known.slope = recent[len(recent) // 2]
             self.quiet = first.peak
             safe = first.peak + self.n(k.REFRACTORY_S)
             while self.waiting and self.waiting[0].peak < safe:
@@ -191,50 +188,103 @@ class Judge:
         settle = self.n(k.SETTLE_S)
         if now < first.peak + settle:
             return None
+        if first.explained:
+            return self.is_explained(first, later, now)
+        if self.known.disturbance > v.NOISY:
+            if now < first.peak + self.n(k.WAIT_S):
+                return None
+            if self.evidence(first, later) < v.EVIDENCE:
+                return False
         rr = self.rr
         t_top, t_end = (self.n(at) for at in k.T_S)
         since = first.peak - self.peaks[-1] if self.peaks else max(2 * rr, t_end)
         beyond = float(np.interp(since, (t_top, t_end), (0.0, 1.0)))
-        steep = min(self.slope, self.slopes[-1]) if self.slopes else 0.0
-        if first.slope < c.T_SLOPE * (1 - beyond) * steep:
+        steep = min(self.known.slope, self.slopes[-1]) if self.slopes else 0.0
+        if first.slope < v.T_SLOPE * (1 - beyond) * steep:
             return False
-        strong = self.noise + c.STRONG * (self.level - self.noise)
-        weak = max(self.noise + c.WEAK * (self.level - self.noise), c.WEAK * self.level)
+        strong = self.noise + v.STRONG * (self.known.level - self.noise)
+        weak = max(self.noise + v.WEAK * (self.known.level - self.noise), v.WEAK * self.known.level)
         if first.uv >= strong:
             return True
         if first.uv < weak:
             return False
         followers = [one.peak for one in later if one.uv >= strong and now >= one.peak + settle]
-        if not followers and now < first.peak + c.LAG_MARKS * self.n(k.MARK_S):
+        if not followers and now < first.peak + v.LAG_MARKS * self.n(k.MARK_S):
             return None
         until = followers[0] if followers else now
         between = [one for one in later if not followers or one.peak < until]
         if any(one.uv > first.uv and one.peak - first.peak < 0.5 * rr for one in between):
             return False
-        share = c.STRONG + beyond * (c.CLEAR - c.STRONG)
-        apart = until - first.peak > c.BEFORE_RR * rr
-        if first.uv >= self.noise + share * (self.level - self.noise):
+        share = v.STRONG + beyond * (v.CLEAR - v.STRONG)
+        apart = until - first.peak > v.BEFORE_RR * rr
+        if first.uv >= self.noise + share * (self.known.level - self.noise):
             return not followers or apart
-        if since <= c.AFTER_RR * rr:
+        if since <= v.AFTER_RR * rr:
             return False
-        return apart if followers else since + until - first.peak > c.ALONE_RR * rr
+        return apart if followers else since + until - first.peak > v.ALONE_RR * rr
+
+    def is_explained(self, first: Candidate, later: list[Candidate], now: int) -> bool | None:
+        apart = self.n(k.APART_S)
+        if self.peaks and first.peak - self.peaks[-1] < apart:
+            return False
+        if now < first.peak + self.n(k.WAIT_S):
+            return None
+        return not any(one.peak - first.peak < apart and one.like > first.like for one in later)
+
+    def evidence(self, first: Candidate, later: list[Candidate]) -> float:
+        since = (first.peak - self.peaks[-1]) / self.rr if self.peaks else np.inf
+        until = next((one.peak - first.peak for one in later if one.explained), np.inf) / self.rr
+        terms = (
+            np.log(max(first.like, v.LIKENESS_MIN)),
+            v.UV_EVIDENCE * np.log(min(first.uv / self.known.level, v.UV_MAX)),
+            v.SINCE_EVIDENCE * np.clip(since, *v.SINCE_RR),
+            v.NEXT_EVIDENCE * np.clip(until, *v.NEXT_RR),
+            -np.log(self.known.disturbance),
+        )
+        return float(sum(terms))
+
+    def unlike_heart(self, now: int) -> bool:
+        quarter, stride = self.n(k.MARK_S), self.grid.stride
+        known, slot = self.known, ((now + 1) // self.n(k.MARK_S) - 1) % c.MEMORY
+        early = np.concatenate([np.zeros(2 * stride, np.int64), self.remembered[: now + 1]])
+        at = len(early) - quarter + np.arange(0, quarter, stride)
+        two, one, new = (early[at - shift] for shift in (2 * stride, stride, 0))
+        known.levels[slot] = int(early[-quarter:].sum())
+        bends = np.abs(new - 2 * one + two).sum()
+        known.rough[slot] = bool(bends > v.ROUGH * np.abs(new - two).sum())
+        levels = known.levels[slot + 1 :] + known.levels[: slot + 1]
+        base = np.convolve(levels, np.ones(v.BASE_QUARTERS, np.int64), "valid")
+        travel_mv = np.ptp(base) / (v.BASE_QUARTERS * quarter) * self.scale_mv
+        far = travel_mv > max(v.TRAVEL_MV, v.TRAVEL * known.slope)
+        return bool(far) or sum(known.rough) > c.MEMORY // 2
+
+    def disturb(self, unlike_heart: bool) -> None:
+        known = self.known
+        known.slow_noise += (self.noise - known.slow_noise) / v.SLOW_QUARTERS
+        known.disturbance = 0.0
+        if unlike_heart and max(known.shapes.uses) >= _shapes.KNOWN_USES:
+            known.disturbance = min(self.noise, known.slow_noise) / known.level
 
     def mark(self, now: int, readable: NDArray[np.bool_]) -> None:
         quarter = self.n(k.MARK_S)
         calm = self.power[max(now + 1 - quarter - self.gap, 0) : now + 1 - self.gap].min()
-        self.calm[now // quarter % c.MEMORY] = float(np.sqrt(calm / self.n(k.POWER_S)))
+        self.known.calm[now // quarter % c.MEMORY] = float(np.sqrt(calm / self.n(k.POWER_S)))
         if now - self.quiet >= self.n(
-            k.SILENT_S if len(self.peaks) >= c.KNOWN_BEATS else k.SILENT_NEW_S
+            k.SILENT_S if len(self.peaks) >= v.KNOWN_BEATS else k.SILENT_NEW_S
         ):
             strongest = max(self.rejected[-c.MEMORY :], default=0.0)
             self.quiet, self.rejected, self.strengths = now, [], []
-            if strongest > 0 and strongest >= c.OLD_LEVEL * self.level:
-                self.level = c.LEARNT_LEVEL * strongest
+            self.known.shapes.uses = [0] * _shapes.SHAPES
+            if strongest > 0 and strongest >= v.OLD_LEVEL * self.known.level:
+                self.known.level = v.LEARNT_LEVEL * strongest
             else:
-                self.level *= c.FADE
-        if not self.learnt and now < self.learn_end:
+                self.known.level *= v.FADE
+        self.disturb(self.unlike_heart(now))
+        if self.known.disturbance > c.DISTURBED:
+            self.scan(now)
+        if not self.known.learnt and now < self.learn_end:
             return
-        decided = (now + 1) // quarter - c.CONFIRM_MARKS
+        decided = (now + 1) // quarter - v.CONFIRM_MARKS
         if self.waiting:
             decided = min(decided, self.waiting[0].peak // quarter)
         if decided > self.marked:
@@ -242,33 +292,6 @@ class Judge:
             value = float(readable[since : decided * quarter].sum())
             self.found.append((MARK, decided * quarter, now, value, 0))
             self.marked = decided
-
-
-def candidates(
-    filled: NDArray[np.int64],
-    power: NDArray[np.int64],
-    bits: NDArray[np.uint8],
-    gap: int,
-    scale_mv: float,
-    n: Samples,
-) -> dict[int, Candidate]:
-    """Return the candidates of a stretch that begins at `gap` by the sample that shows them."""
-    floor = round(n(k.POWER_S) * k.FLOOR_UV**2)
-    delay = n(k.POWER_S) // 2 + n(k.BAND_DELAY_S)
-    found = {}
-    for over, top in hills(power, n).items():
-        first = max(top - delay - n(k.PEAK_S), 0, over - c.CODES + 1)
-        last = min(top - delay + n(k.PEAK_S), over)
-        if power[top] < floor or last < first:
-            continue
-        near = filled[first : last + 1]
-        peak = first + int(np.argmax(np.abs(near * len(near) - near.sum())))
-        uv = float(np.sqrt(power[top] / n(k.POWER_S)))
-        height = float((filled[peak] * len(near) - near.sum()) / len(near) * scale_mv)
-        step = n(k.STEP_S)
-        slope = float(np.abs(near[step:] - near[:-step]).max(initial=0) * scale_mv)
-        found[gap + over] = Candidate(gap + peak, uv, height, slope, UNSURE if bits[peak] else 0)
-    return found
 
 
 def findings(
@@ -281,18 +304,20 @@ def findings(
     """Return what the kernel finds in a row's whole signal."""
     n = Samples(rate_hz)
     found: list[Finding] = []
-    level, calm, learnt = 0.0, [0.0] * c.MEMORY, False
+    known = Known(Shapes(Grid(rate_hz)))
+    remembered = codes.astype(np.int64)
+    for i in np.flatnonzero(bits & MISSING):
+        remembered[i] = remembered[i - 1] if i else 0
     for gap, end in stretches(bits, restarts, n):
         filled, mv = without_holes(codes[gap:end], bits[gap:end], scale_mv)
         power = power_of(mv, n)
-        judge = Judge(n, gap, power, level, calm, learnt)
+        judge = Judge(n, gap, known, filled, power, bits[gap:end], scale_mv, remembered)
         seen = candidates(filled, power, bits[gap:end], gap, scale_mv, n)
         for now in range(gap, end):
             if now in seen:
-                judge.consider(seen[now])
+                judge.consider(seen[now], now)
             judge.judge(now)
             if (now + 1) % n(k.MARK_S) == 0:
                 judge.mark(now, bits == 0)
         found += judge.found
-        level, learnt = judge.level, judge.learnt
     return found

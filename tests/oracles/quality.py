@@ -9,6 +9,7 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
+from oracles import noise
 from telesurv_kernels import quality as k
 from telesurv_kernels._dtypes import OFF, ON
 
@@ -78,6 +79,7 @@ def findings(
             k.CONSTANT * (np.array(run, int) >= n["constant"])
             + k.LEAD_OFF_BIT * (np.array(run, int) >= n["off"])
             + k.SATURATED * saturated(codes, n["rail"], n["rail_run"])
+            + noise.bits(codes, rate_hz, scale, ecg=ecg)
         )
         back: list[int] = []
         for i, sample in enumerate(there.tolist()):

@@ -1,0 +1,185 @@
+"""Numbers, params and state of the `beats` kernel; `beats` describes the rules."""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from telesurv_kernels._biquad import highpass, lowpass
+from telesurv_kernels._candidates import MEMORY, PENDING, QUARTERS
+from telesurv_kernels._shapes import CODES, LEARN_REACH_S, POINTS, SHAPES, grid_of
+from telesurv_kernels.quality import CONSTANT, LEAD_OFF_BIT, MISSING
+
+RATE_HZ_MIN, RATE_HZ_MAX = 100.0, 1000.0
+
+BAND_HZ = (8.0, 22.0)  # of a QRS
+POWER_S = 0.1  # about the length of a QRS
+BAND_DELAY_S = 0.012  # of the band-pass at 12 to 18 Hz
+HILL_S = 0.15  # a hill is over so long after its top
+PEAK_S = 0.07  # the R-peak lies within this of the hill's centre
+REFRACTORY_S = 0.2  # no two beats are closer (300/min)
+RIVAL_S = 0.3  # two this close must be alike to be two beats
+SETTLE_S = 0.4  # a strong candidate is safe from rivals: RIVAL_S and a hill's confirmation
+APART_S = 0.25  # two known shapes this close are one beat
+WAIT_S = 0.6  # in noise, until what follows is known
+LEARN_S = 2.0  # two beats at 60/min
+SILENT_S = 8.0  # without a beat, the levels are taken anew
+SILENT_NEW_S = 3.0  # ... while fewer than KNOWN_BEATS are known
+DEAD_S = 1.0  # a masked stretch of this length without signal makes a gap
+MARK_S = 0.25
+
+FLOOR_UV = 40.0  # weakest candidate
+STEP_S = 0.02  # slopes are taken over this
+T_S = (0.36, 0.5)  # the T after a beat is largest before, and over after
+RR_S = (0.3, 1.5)  # the usual RR is taken to be within
+RR_FIRST_S = 1.0  # before any is known
+
+BAND = 128  # band samples remembered, at least POWER_S at 1000 Hz
+BAND_UV_MAX = 30000
+NO_SIGNAL = MISSING | CONSTANT | LEAD_OFF_BIT  # bits of the mask
+
+PARAMS = np.dtype(
+    [
+        ("scale_mv", np.float64),  # mV a code
+        ("high", np.float64, (5,)),  # b0, b1, b2, a1, a2 of the high-pass
+        ("low", np.float64, (5,)),  # and of the low-pass
+        ("power", np.int64),  # samples, as all that follow
+        ("delay", np.int64),  # from the R-peak to the top of the hill
+        ("hill", np.int64),
+        ("peak", np.int64),
+        ("refractory", np.int64),
+        ("rival", np.int64),
+        ("settle", np.int64),
+        ("quarter", np.int64),
+        ("learn", np.int64),
+        ("silent", np.int64),
+        ("silent_new", np.int64),
+        ("dead", np.int64),
+        ("step", np.int64),
+        ("t_top", np.int64),
+        ("t_end", np.int64),
+        ("rr_first", np.int64),
+        ("rr_min", np.int64),
+        ("rr_max", np.int64),
+        ("apart", np.int64),
+        ("wait", np.int64),
+        ("stride", np.int64),  # between the points of a shape
+        ("grid", np.int64),  # between the positions at which it is looked for
+        ("points", np.int64),  # of a shape
+        ("before", np.int64),  # from its first point to the R-peak
+        ("after", np.int64),  # from the R-peak to the last sample that it takes
+        ("near", np.int64),  # positions about a beat at which it is laid over a shape
+        ("floor_power", np.int64),  # sum of uV squared over `power` samples
+    ]
+)
+
+STATE = np.dtype(
+    [
+        ("count", np.int64),  # samples seen since zero
+        ("begun", np.int64),  # 1: a GAP was emitted, the filters run
+        ("dead", np.int64),  # length of the present masked stretch without signal
+        ("missing", np.int64),  # 1: the last sample was missing
+        ("offset_mv", np.float64),  # taken off the input, so that it begins at 0
+        ("input_mv", np.float64, (2,)),  # last inputs of the high-pass
+        ("high_mv", np.float64, (2,)),  # its last outputs
+        ("band_mv", np.float64, (2,)),  # last outputs of the low-pass
+        ("power", np.int64),  # sum of squares of the last band samples
+        ("rising", np.int64),  # 1: top is the highest of a hill, 0: the lowest of a valley
+        ("top", np.int64),
+        ("top_sample", np.int64),
+        ("readable", np.int64),  # readable samples of the present quarter
+        ("calm", np.int64),  # lowest power of the present quarter
+        ("due", np.int64),  # sample at which candidates are judged next, if any wait
+        ("gap", np.int64),  # sample of the last GAP
+        ("marked", np.int64),  # quarters that the last MARK or GAP covered
+        ("learnt", np.int64),  # 1: level and noise are known, once and for all
+        ("learn_end", np.int64),  # sample at which learning ends
+        ("beats", np.int64),  # since the last GAP
+        ("last", np.int64),  # R-peak of the last beat, if any since the last GAP
+        ("quiet", np.int64),  # sample of the last beat or GAP, or when levels were taken anew
+        ("rr", np.int64),  # the usual RR in samples; 0: none known
+        ("level_uv", np.float64),  # strength of the usual beat
+        ("noise_uv", np.float64),  # strength of the usual rejected candidate
+        ("slope_mv", np.float64),  # steepest STEP_S of the usual beat
+        ("last_slope_mv", np.float64),  # and of the last one
+        ("strengths", np.int64),  # beats since the levels were taken anew
+        ("rejected", np.int64),  # candidates rejected since then
+        ("pending", np.int64),  # candidates that wait, by their R-peak
+        ("rr_recent", np.int64, (MEMORY,)),
+        ("uv_recent", np.float64, (MEMORY,)),
+        ("slope_mv_recent", np.float64, (MEMORY,)),
+        ("rejected_uv", np.float64, (MEMORY,)),
+        ("calm_recent", np.float64, (MEMORY,)),  # by quarter, as a strength
+        ("pending_sample", np.int64, (PENDING,)),
+        ("pending_uv", np.float64, (PENDING,)),
+        ("pending_mv", np.float64, (PENDING,)),
+        ("pending_slope_mv", np.float64, (PENDING,)),
+        ("pending_flags", np.int64, (PENDING,)),
+        ("pending_likeness", np.float64, (PENDING,)),  # to a known shape; 0: not looked for
+        ("slow_noise_uv", np.float64),  # noise that lasts
+        ("disturbance", np.float64),  # it, to the usual beat; 0: no shape is known
+        ("level_recent", np.int64, (MEMORY,)),  # by quarter, sums of codes
+        ("rough_recent", np.int64, (MEMORY,)),  # 1: bends more than a heart
+        ("scanned", np.int64),  # sample up to which known shapes were looked for
+        ("shape_uses", np.int64, (SHAPES,)),  # beats that each shape was learnt from
+        ("shapes", np.float32, (SHAPES, 2, POINTS)),  # slopes and bends, sums of codes
+        ("readable_recent", np.int64, (QUARTERS,)),
+        ("codes", np.int16, (CODES,)),
+        ("band_uv", np.int16, (BAND,)),
+        ("bits", np.uint8, (CODES,)),  # mask of the samples in codes
+    ]
+)
+
+
+def params(rate_hz: float, scale_mv: float) -> NDArray[Any]:
+    """Return the PARAMS of a row, shape ``()``.
+
+    Parameters
+    ----------
+    rate_hz : float
+        Samples a second, 100 to 1000.
+    scale_mv : float
+        What one code is worth in mV; not 0.
+
+    Raises
+    ------
+    AssertionError
+        When the rate is out of range or the scale is 0.
+    """
+    assert RATE_HZ_MIN <= rate_hz <= RATE_HZ_MAX, f"rate {rate_hz} Hz, expected 100 to 1000"
+    assert scale_mv != 0, "scale 0 mV a code, expected another"
+    made = np.zeros((), PARAMS)
+    made["scale_mv"] = scale_mv
+    made["high"] = highpass(rate_hz, BAND_HZ[0])
+    made["low"] = lowpass(rate_hz, BAND_HZ[1])
+    power = round(POWER_S * rate_hz)
+    made["power"] = power
+    made["delay"] = power // 2 + round(BAND_DELAY_S * rate_hz)
+    made["floor_power"] = round(power * FLOOR_UV**2)
+    stride, grid, points = grid_of(rate_hz)
+    made["stride"], made["grid"], made["points"] = stride, grid, points
+    made["before"] = points * stride // 2
+    made["after"] = (points + 1) * stride - points * stride // 2 - 1
+    made["near"] = round(LEARN_REACH_S * rate_hz / grid)
+    for name, seconds in (
+        ("hill", HILL_S),
+        ("peak", PEAK_S),
+        ("refractory", REFRACTORY_S),
+        ("rival", RIVAL_S),
+        ("settle", SETTLE_S),
+        ("apart", APART_S),
+        ("wait", WAIT_S),
+        ("quarter", MARK_S),
+        ("learn", LEARN_S),
+        ("silent", SILENT_S),
+        ("silent_new", SILENT_NEW_S),
+        ("dead", DEAD_S),
+        ("step", STEP_S),
+        ("t_top", T_S[0]),
+        ("t_end", T_S[1]),
+        ("rr_first", RR_FIRST_S),
+        ("rr_min", RR_S[0]),
+        ("rr_max", RR_S[1]),
+    ):
+        made[name] = round(seconds * rate_hz)
+    return made
