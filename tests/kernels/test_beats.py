@@ -297,10 +297,12 @@ def test_equals_the_oracle_on_real_signals_with_noise_and_holes(
     assert plain(kernel.findings) == oracle.findings(samples, mask, 360.0, SCALE_MV)
 
 
-def test_a_step_behind_a_hole_is_no_beat() -> None:
+@pytest.mark.parametrize("behind", [0, quality.CONSTANT, quality.SATURATED])
+def test_a_step_behind_a_hole_is_no_beat(behind: int) -> None:
     mv = ecg(np.arange(0.6, 30, 0.8), 30) + hum(7500)
     mask = np.zeros(7500, np.uint8)
     mask[5080:5120] = quality.MISSING  # after a T
+    mask[5120] = behind
     without = peaks(found_in(mv, mask=mask))
     mv[5120:] += 3.0
     assert np.array_equal(peaks(found_in(mv, mask=mask)), without)
