@@ -43,7 +43,7 @@ class Around:
             "bigeminy": PATTERN_TIMES,
             "trigeminy": PATTERN_TIMES,
             "missed-beat": PATTERN_TIMES,
-            "frequent-ventricular-beats": ectopy.PER_HOUR_MAX,
+            "frequent-ventricular-beats": float(ectopy.PER_HOUR_MAX),
             "unreadable": 50.0,
             "desaturation": limits.spo2_low,
             "severe-desaturation": limits.spo2_severe,
@@ -105,7 +105,7 @@ class Around:
 FIBRILLATION_S = 4.0
 """Seconds of fibrillatory waveform (CinC 2015)."""
 
-PATTERN_TIMES = 3
+PATTERN_TIMES = 3.0
 """So often a pattern of beats is repeated."""
 
 AHEAD_S = 120.0
