@@ -122,6 +122,7 @@ def kernels(ward: patients.Ward) -> dict[str, dict[str, float]]:
     return {
         name: {"ns": watch.used_s / watch.work * 1e9, "us": watch.used_s / count * 1e6}
         for name, watch in watches.items()
+        if watch.work  # a kernel that the engine does not run yet has none
     }
 
 

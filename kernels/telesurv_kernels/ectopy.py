@@ -37,8 +37,8 @@ Rules, their parameters, and when each is decided (with the MARK that covers wha
 
 Beats are *in a row* if all are sure and classified, each within 4 s of the one before, and every
 MARK between says that the signal was readable throughout. What interrupts a row ends no
-condition: a couplet or a run that it cuts off is an episode (it was that at least), the rest
-begins anew.
+condition, and everything else begins anew: a couplet or a run that unreadable signal cuts off is
+none, for noise mostly begins before it is recognised. After 4 s without a beat it is one.
 
 A single ventricular beat that was missed or taken for another breaks a run: the definition is
 kept to, and the rate of the last 5 beats, not of the whole run, decides, so that a tachycardia
@@ -212,7 +212,7 @@ def advance(
         elif kind in (MARK, GAP):
             # A MARK that is the first event, or lies before what was decided, tells no more
             # than a GAP: signal begins here.
-            found = _interrupt(s, params[row], event, findings, found)
+            _interrupt(s)
             s["seen"] = 1
             s["decided_ns"] = time_ns
             release(s, s["pending"])
@@ -233,24 +233,23 @@ def _mark(s: Any, p: Any, event: Any, findings: NDArray[Any], found: int) -> int
         s["hour_ns"] += time_ns - s["decided_ns"]
         found = calm(s, time_ns - s["decided_ns"], event, findings, found)
     else:
-        found = _interrupt(s, p, event, findings, found)
+        _interrupt(s)
     s["decided_ns"] = time_ns
     release(s, covered)
     return close_hour(s, p, time_ns // HOUR_NS, event, findings, found)
 
 
 @kernel
-def _interrupt(s: Any, p: Any, event: Any, findings: NDArray[Any], found: int) -> int:
+def _interrupt(s: Any) -> None:
     """End the row of beats, and no condition."""
-    found = _end_run(s, p, event, findings, found)
     s["row"] = 0
+    s["ventricular"] = 0
     s["others"] = 0
     s["anchored"] = 0
     s["normal"] = 0
     s["narrow"] = 0
     s["slow"] = 0
     s["groups"][:] = 0
-    return found
 
 
 @kernel
@@ -260,9 +259,11 @@ def _beat(
     """Take a beat of a stretch that was readable up to it."""
     beat_class = flags >> CLASS_SHIFT & CLASS_MASK
     if flags & UNSURE or beat_class == 0:
-        return _interrupt(s, p, event, findings, found)
+        _interrupt(s)
+        return found
     if s["row"] > 0 and time_ns - beats_back(s, 0) >= ROW_NS:
-        found = _interrupt(s, p, event, findings, found)
+        found = _end_run(s, p, event, findings, found)
+        _interrupt(s)
     ventricular = beat_class == VENTRICULAR
     if not ventricular:
         found = _end_run(s, p, event, findings, found)

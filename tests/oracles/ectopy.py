@@ -30,7 +30,7 @@ class Beat:
 
 @dataclass
 class Row:
-    """Beats in a row, and when it was known that it is over (None: it may go on)."""
+    """Beats in a row, and when it was known that it is over (None: it may have gone on)."""
 
     beats: list[Beat]
     over: int | None = None
@@ -39,17 +39,17 @@ class Row:
 def rows_of(steps: list[Step]) -> list[Row]:
     rows = [Row([])]
 
-    def interrupt(decided: int) -> None:
+    def interrupt(over: int | None) -> None:
         if rows[-1].beats:
-            rows[-1].over = decided
+            rows[-1].over = over
             rows.append(Row([]))
 
     for step in steps:
         if not step.readable:
-            interrupt(step.decided)
+            interrupt(None)
         for beat in step.beats:
             if not beat.sure or beat.kind == 0:
-                interrupt(step.decided)
+                interrupt(None)
                 continue
             if rows[-1].beats and beat.time - rows[-1].beats[-1].time >= k.ROW_NS:
                 interrupt(step.decided)
