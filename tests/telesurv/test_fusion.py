@@ -60,6 +60,7 @@ def both_sure() -> Heart:
 
 
 ASYSTOLE, BRADY, PAUSE = d.ASYSTOLE, d.EXTREME_BRADYCARDIA, d.PAUSE
+VT = d.VENTRICULAR_TACHYCARDIA
 
 
 def test_one_lead_is_believed_at_once() -> None:
@@ -91,6 +92,19 @@ def test_the_worse_lead_has_no_say_while_the_better_is_read() -> None:
     assert heart.said == []
     heart.add(1, "event", 11, PAUSE)
     assert heart.said == [("event", "pause", 11)]
+
+
+def test_any_lead_that_is_read_may_show_a_ventricular_tachycardia() -> None:
+    heart = both_sure().reach(30).add(2, "on", 9, VT)
+    assert heart.said == [("on", "ventricular-tachycardia", 9)]
+    assert heart.changes[-1].timeline == 2
+    heart.add(1, "on", 10, VT).add(2, "off", 12, VT, 11)
+    assert len(heart.said) == 1
+    heart.add(1, "off", 13, VT, 12)
+    assert heart.said[1:] == [("off", "ventricular-tachycardia", 13)]
+    assert heart.changes[-1].end_ns == 12 * S
+    heart.add(2, "unsure", 14).add(2, "on", 15, VT)
+    assert len(heart.said) == 2
 
 
 def test_when_the_better_becomes_unreadable_the_next_takes_over() -> None:
@@ -162,7 +176,7 @@ def findings(seed: int) -> list[tuple[float, int, str, int]]:
         while at < 30:
             at += rng.uniform(0.2, 4)
             what = rng.choice(["on", "off", "event", "unsure", "sure"])
-            of = rng.choice([ASYSTOLE, BRADY])
+            of = rng.choice([ASYSTOLE, BRADY, VT])
             if what in ("on", "off"):
                 what = "off" if of in on else "on"
                 on ^= {of}

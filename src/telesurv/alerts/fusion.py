@@ -4,7 +4,8 @@ Each lead has a rhythm of its own. What a patient's leads say is held back until
 that is alive has reached the same device time, so the order in which frames come changes nothing.
 A lead is not waited for that is more than three seconds behind, and the length of a frame:
 where frames are long, one lead's comes after the other's. The *reference* is the best
-lead that is analysed at that time; its conditions are the patient's. When it becomes
+lead that is analysed at that time; its conditions are the patient's, and so is ventricular
+tachycardia in any lead that is: ventricular beats may look like others in one. When it becomes
 unreadable, or stops coming, the next one takes over; when none is left, what is present stays
 present. What a lead said before it became unreadable and another one has ended since is over.
 """
@@ -21,6 +22,10 @@ WAIT_NS = 3_000_000_000
 
 FRAME_NS_MAX = 7_000_000_000
 """So much of the leading lead's frame comes on top. With WAIT_NS it is what rings can bear."""
+
+
+ANY_LEAD = frozenset({codes.VENTRICULAR_TACHYCARDIA})
+"""Conditions that one lead may show and the better one not."""
 
 
 class Change(NamedTuple):
@@ -100,9 +105,8 @@ class Fusion:
         if self.reference < 0 or self.reference in alive or following is None:
             return []
         self.reference, kind = following, codes.SURE
-        return self._settle(
-            Change(at_ns, rank(following), kind, 0, following, at_ns, 0, 0.0, False), following
-        )
+        change = Change(at_ns, rank(following), kind, 0, following, at_ns, 0, 0.0, False)
+        return self._settle(change, following, alive)
 
     @staticmethod
     def reached_ns(positions: dict[int, int], lag_ns: int = WAIT_NS) -> int:
@@ -135,36 +139,39 @@ class Fusion:
         self.analysed, self.reference = True, reference
         if change.kind == codes.EPISODE:
             return [*said, change] if change.timeline == reference else said
-        return said + self._settle(change, reference)
+        return said + self._settle(change, reference, alive)
 
     def _sure(self, line: int) -> bool:
         lead = self.leads.get(line)
         return lead is not None and lead.sure
 
-    def _settle(self, change: Change, reference: int) -> list[Change]:
-        """Let the reference's conditions be the patient's."""
+    def _settle(self, change: Change, reference: int, alive: list[int]) -> list[Change]:
+        """Let the reference's conditions be the patient's, and what any lead may say."""
         said = []
-        lead = self.leads[reference]
-        for condition in sorted(self.present - lead.present.keys()):
-            own = change.kind == codes.OFF and change.timeline == reference
+        present = {of: (reference, *what) for of, what in self.leads[reference].present.items()}
+        for line in alive:
+            for condition in ANY_LEAD & self.leads[line].present.keys() if self._sure(line) else ():
+                present.setdefault(condition, (line, *self.leads[line].present[condition]))
+        for condition in sorted(self.present - present.keys()):
+            own = change.kind == codes.OFF and change.condition == condition
             end_ns = change.end_ns if own else change.detected_ns
             said.append(
                 change._replace(
                     kind=codes.OFF, condition=condition, end_ns=end_ns, timeline=reference
                 )
             )
-        for condition in sorted(lead.present.keys() - self.present):
-            onset_ns, _, value = lead.present[condition]
+        for condition in sorted(present.keys() - self.present):
+            line, onset_ns, _, value = present[condition]
             said.append(
                 change._replace(
                     kind=codes.ON,
                     condition=condition,
-                    timeline=reference,
+                    timeline=line,
                     onset_ns=onset_ns,
                     value=value,
                 )
             )
-        self.present = set(lead.present)
+        self.present = set(present)
         return said
 
 
