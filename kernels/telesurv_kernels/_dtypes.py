@@ -29,8 +29,21 @@ BEAT = 1  # an R-peak at time; value: its height in mV; flags: UNSURE
 MARK = 2  # decided up to time; value: how many ns since the last MARK or GAP were readable
 GAP = 3  # signal resumes at time; nothing is known of what lies before
 FIBRILLATION = 4  # value 1: fibrillation is present or suspected from time on; 0: no longer
+CANDIDATE = 5  # what was rejected as a beat, as a BEAT; heard by `leads` alone
+POSITION = 6  # for `leads`: the lead has come to time; value: ns that others may be behind it;
+# flags: the lead's rank, the smaller the better
+
+LEAD_EVENT = np.dtype([*EVENT.descr, ("lead", np.int64)])
+"""An EVENT of one of a patient's leads, for `leads`; row: of its tables; lead: from 0, lasting."""
 
 UNSURE = 1  # flag of BEAT: the peak lies in a stretch that quality calls unreadable
+
+STRENGTH_SHIFT, NOISE_SHIFT = 8, 16
+"""A BEAT's and CANDIDATE's strength to that of the usual beat, in 1/32, and that of the usual
+beat to noise, in 1/4: 8 bits of the flags each, 255 at most."""
+
+LEAD_SHIFT = 32
+"""A BEAT of a heart: `flags >> LEAD_SHIFT` is the lead whose word it is."""
 
 CLASS_SHIFT, CLASS_MASK = 4, 7
 """The class of a BEAT is `flags >> CLASS_SHIFT & CLASS_MASK`; 0: not classified."""

@@ -112,10 +112,10 @@ FINDING = np.dtype(
 def capacity(samples: int, segments: int) -> int:
     """Return an upper bound of the findings of one call, over all its rows.
 
-    MARKs come every 24 samples at most, beats every 20 (at 100 Hz), a GAP with a segment or
+    MARKs come every 24 samples at most, candidates every 10 (at 100 Hz), a GAP with a segment or
     100 samples apart; candidates that wait may be decided by the first sample.
     """
-    return (2 + PENDING) * segments + samples // 24 + samples // 20 + samples // 100
+    return (2 + PENDING) * segments + samples // 24 + samples // 10 + samples // 100
 
 
 @kernel

@@ -205,7 +205,7 @@ def test_findings_are_those_of_beats() -> None:
         assert np.array_equal(found[name], case.events[name]), name
     others = ~(CLASS_MASK << CLASS_SHIFT)
     assert np.array_equal(found["flags"] & others, case.events["flags"])
-    assert {N, V} <= set((found["flags"] >> CLASS_SHIFT).tolist())
+    assert {N, V} <= set((found["flags"] >> CLASS_SHIFT & CLASS_MASK).tolist())
 
 
 @pytest.mark.parametrize("rate_hz", [100.0, 250.0, 500.0])

@@ -23,7 +23,15 @@ from telesurv_kernels import _beats_rule as k
 from telesurv_kernels import _candidates as c
 from telesurv_kernels import _shapes
 from telesurv_kernels import _verdicts as v
-from telesurv_kernels._dtypes import BEAT, GAP, MARK, UNSURE
+from telesurv_kernels._dtypes import (
+    BEAT,
+    CANDIDATE,
+    GAP,
+    MARK,
+    NOISE_SHIFT,
+    STRENGTH_SHIFT,
+    UNSURE,
+)
 from telesurv_kernels.quality import MISSING
 
 Finding = tuple[int, int, int, float, int]
@@ -164,10 +172,15 @@ class Judge:
             if verdict is None:
                 return
             first = self.waiting.pop(0)
+            level = max(self.known.level, 1.0)
+            strength = min(int(32 * first.uv / level), 255)
+            above = min(int(4 * level / max(self.noise, 1.0)), 255)
+            flags = first.flags | strength << STRENGTH_SHIFT | above << NOISE_SHIFT
+            kind = BEAT if verdict else CANDIDATE
+            self.found.append((kind, first.peak, now, first.mv, flags))
             if not verdict:
                 self.rejected.append(first.uv)
                 continue
-            self.found.append((BEAT, first.peak, now, first.mv, first.flags))
             if self.noise <= v.CALM * self.known.level:
                 oldest = now - _shapes.CODES + 1 - self.gap
                 self.known.shapes.learn(self.filled, first.peak - self.gap, max(oldest, 0))
