@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from beat_cases import beats_of, events_of
+from lead_cases import Voice, heart, voice
 from telesurv_kernels import _dtypes
 from telesurv_kernels.registry import KERNELS
 
@@ -259,6 +260,24 @@ def readable_case() -> Case:
     return Case(KERNELS["readable"], KERNELS["readable"].params(), {"events": events})
 
 
+def leads_case() -> Case:
+    """Four leads that miss and invent beats, one that ends, one unreadable, a break of all."""
+    rng = np.random.default_rng(8)
+    beats_s = np.cumsum(rng.uniform(0.5, 1.1, 70))
+    voices = [
+        voice(beats_s, rng, misses=0.02, invents=0.05),
+        voice(beats_s + 0.03, rng, misses=0.2, invents=0.3, contrast=3.0),
+        Voice((beats_s - 0.02).tolist(), unreadable=[(20.0, 26.0)], fibrillates=[(41.0, 44.0)]),
+        voice(beats_s, rng, misses=0.1, invents=0.1, begin_s=9.0, end_s=33.0),
+    ]
+    first = heart(voices, 60.0)
+    again = heart(voices[:2], 25.0)
+    for name in ("time_ns", "decided_ns"):
+        again[name] += 70_000_000_000
+    events = np.concatenate([first, again])
+    return Case(KERNELS["leads"], KERNELS["leads"].params(), {"events": events})
+
+
 def spo2_case() -> Case:
     """Readings a second that fall twice, are invalid, missing, and come irregularly."""
     rng = np.random.default_rng(4)
@@ -291,6 +310,7 @@ CASES: dict[str, Callable[[], Case]] = {
     "beats": beats_case,
     "classes": classes_case,
     "fibrillation": fibrillation_case,
+    "leads": leads_case,
     "rhythm": rhythm_case,
     "readable": readable_case,
     "ectopy": ectopy_case,

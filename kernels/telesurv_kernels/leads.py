@@ -1,0 +1,394 @@
+"""One heart's beats from the beats of several ECG leads: a fusion kernel, in device time.
+
+It consumes what `beats` (and the kernels beside it) found in up to 6 living leads of a patient,
+and writes the BEAT, MARK, GAP and FIBRILLATION events of the heart, for the event kernels.
+
+1. **Order.** Events are taken in the order in which they were decided, of all leads together:
+   each waits until every living lead has come so far. A lead lives while it is no further behind
+   the leading one than POSITION allows. Nothing depends on the interleaving of the leads as long
+   as none lags more; then the order of the log decides. A lead beyond the sixth is not heard
+   while six live.
+2. **One living lead** is passed through as it is, without delay.
+3. **Several.** Peaks of different leads within 180 ms are one QRS: no two beats are closer than
+   200 ms, and the largest deflection of one QRS may lie at its begin in one lead and at its end
+   in another. A peak is judged when all leads that speak have decided up to 180 ms after it, or
+   750 ms after it. A lead speaks from its first MARK after a GAP on, while its MARKs are no older
+   than 1.5 s. Agreement of all is a beat. Else the log-odds are summed (`_vote`): how far the
+   usual beat of each accepting lead stands out of its noise, how strong the peak is to that, how
+   reliably the silent ones found the last beats, what they see below their threshold, and
+   whether the beat would come early, late, or within an RR that is regular without it. An
+   unreadable lead's silence says nothing.
+4. **Which lead.** A beat's time, height and class are those of the lead that so far was the most
+   reliable, unless another is so by far: changing leads shifts R-peaks. `flags >> LEAD_SHIFT` is
+   that lead's number.
+5. **MARK** says readable where one lead at least was so throughout; a lead that becomes
+   unreadable, stops, or learns anew leaves no seam while another goes on. **GAP** comes when no
+   lead speaks any more and one begins.
+6. **FIBRILLATION** is present while a lead that speaks and reads says so, and no other one
+   contradicts: readable, without that word, with a beat within 2.5 s that stands out of a calm
+   baseline (4 times the noise at least), which fibrillation does not leave in any lead.
+
+Source: the combination is log-odds of independent witnesses (naive Bayes); weights were fitted
+coarsely, in steps of 20 to 40 %, on 24 records of the MIT-BIH Arrhythmia Database, with noise of
+its Noise Stress Test added to two of them.
+
+Decision delay: none for one lead. For several, what the slowest lead that speaks needs, and for
+beats 0.75 s and one distance between MARKs after the R-peak at most.
+"""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from telesurv_kernels._dtypes import (
+    BEAT,
+    CANDIDATE,
+    FIBRILLATION,
+    GAP,
+    LEAD_EVENT,
+    LEAD_SHIFT,
+    MARK,
+    POSITION,
+)
+from telesurv_kernels._dtypes import EVENT as HEART_EVENT
+from telesurv_kernels._jit import kernel
+from telesurv_kernels._lanes import (
+    LEADS,
+    QUEUE,
+    drop_first,
+    enter,
+    forget,
+    lane_of,
+    living,
+    none_speaks,
+    note_beat,
+    ripe,
+    speaks,
+    wait,
+    waits,
+)
+from telesurv_kernels._pending import SLACK_NS
+from telesurv_kernels._vote import (
+    EVIDENCE,
+    REFRACTORY_NS,
+    RR,
+    count,
+    decide,
+    first_beat,
+    hold,
+    out,
+)
+
+VERSION = 1
+"""Rises when the meaning of the state changes."""
+
+CALM_OCTAVES = 2.0  # of the usual beat to noise: 4 times; beats of an organised rhythm
+ORGANISED_NS = 2_500_000_000
+
+EVENT = LEAD_EVENT
+
+FINDING = HEART_EVENT
+
+PARAMS = np.dtype(
+    [
+        ("bias", np.float64),  # log-odds of a peak, all else being nothing
+        ("contrast", np.float64),  # per octave of usual beat to noise, of each that accepts
+        ("strength", np.float64),  # per e-fold of its peak to what it rejects
+        ("excess", np.float64),  # per octave above EXCESS_OCTAVES of the usual beat
+        ("silence", np.float64),  # per unit of log-odds that a silent lead finds a beat
+        ("support", np.float64),  # of a peak of the usual strength that a silent lead rejected
+        ("late", np.float64),  # per RR beyond 1.2 of the usual one
+        ("early", np.float64),  # per RR short of 0.75
+        ("regular", np.float64),  # when the RR is the usual one without it
+    ]
+)
+
+_LANES = [
+    ("lead", np.int64),  # number of the lead plus 1; 0: free
+    ("rank", np.int64),
+    ("position_ns", np.int64),  # the lead has come so far
+    ("lag_ns", np.int64),  # others may be so far behind it
+    ("spoke", np.int64),  # 1: gave a MARK since its last GAP
+    ("mark_ns", np.int64),  # its last MARK or GAP
+    ("told_ns", np.int64),  # its last peak, MARK or GAP: decided up to here
+    ("readable_ns", np.int64),  # readable without a break from here to its last MARK
+    ("beat_ns", np.int64),  # its last beat
+    ("fibrillation", np.int64),  # 1: says so
+    ("contrast", np.float64),  # log2 of usual beat to noise, smoothed
+    ("found", np.float64),  # share of the heart's last beats that it found
+    ("rejects", np.float64),  # strongest peak between two beats that was none, smoothed
+    ("reject", np.float64),  # and the one since the last beat
+]
+
+STATE = np.dtype(
+    [(name, kind, (LEADS,)) for name, kind in _LANES]
+    + [
+        ("begun", np.int64),  # 1: a GAP was written
+        ("resumed", np.int64),  # 1: no MARK since the last GAP
+        ("now_ns", np.int64),  # decided_ns of the last event taken
+        ("alone", np.int64),  # number of the lead that is passed through, plus 1; 0: several
+        ("marked_ns", np.int64),  # the heart's last MARK or GAP
+        ("last_ns", np.int64),  # its last beat; 0: none since the GAP
+        ("followed", np.int64),  # number of the lead whose beats are told, plus 1
+        ("fibrillates", np.int64),  # 1: told
+        ("beats", np.int64),  # since the GAP
+        ("rr_ns", np.int64, (RR,)),
+        ("votes", np.int8, (LEADS,)),  # of the last peak that was judged
+        ("mate", np.int8, (LEADS,)),  # and the slots of its evidence
+        ("evidence", np.int64),  # peaks that wait, by time
+        ("evidence_ns", np.int64, (EVIDENCE,)),
+        ("evidence_value", np.float64, (EVIDENCE,)),
+        ("evidence_flags", np.int64, (EVIDENCE,)),
+        ("evidence_lane", np.int8, (EVIDENCE,)),
+        ("evidence_beat", np.int8, (EVIDENCE,)),  # 1: the lead took it for a beat
+        ("queue", np.int64),  # events that wait for other leads, by decided_ns and lead
+        ("queue_ns", np.int64, (QUEUE,)),
+        ("queue_decided_ns", np.int64, (QUEUE,)),
+        ("queue_value", np.float64, (QUEUE,)),
+        ("queue_flags", np.int64, (QUEUE,)),
+        ("queue_kind", np.int8, (QUEUE,)),
+        ("queue_lane", np.int8, (QUEUE,)),
+    ]
+)
+
+
+def params() -> NDArray[Any]:
+    """Return the PARAMS of a row, shape ``()``."""
+    return np.array((-2.7, 1.2, 1.5, -1.4, -0.8, 4.5, 1.4, -6.5, -2.5), PARAMS)
+
+
+def capacity(samples: int, segments: int) -> int:
+    """Return an upper bound of the findings of one call.
+
+    Parameters
+    ----------
+    samples : number of events given
+    segments : distinct rows among them, or more
+
+    Each event leads to one of its own, and to a MARK, a GAP or FIBRILLATION; those that wait
+    may all come at once.
+    """
+    return 4 * samples + (4 * QUEUE + EVIDENCE) * segments
+
+
+@kernel
+def advance(
+    state: NDArray[Any], params: NDArray[Any], events: NDArray[Any], findings: NDArray[Any]
+) -> int:
+    """Consume `events` and return how many `findings` were written.
+
+    Parameters
+    ----------
+    state : STATE[rows], a row a heart; updated in place
+    params : PARAMS[rows]
+    events : LEAD_EVENT[m]; of one heart in the order of the log
+    findings : EVENT[capacity]
+    """
+    found = 0
+    for index in range(len(events)):
+        event = events[index]
+        s = state[event["row"]]
+        p = params[event["row"]]
+        lane = lane_of(s, event["lead"])
+        while lane >= 0 and s["lead"][lane] == 0 and waits(s, lane):
+            found = _take(s, p, event, findings, found)
+        if lane < 0:
+            continue
+        if s["lead"][lane] == 0:
+            forget(s, lane, event)
+        if event["kind"] == POSITION:
+            s["position_ns"][lane] = event["time_ns"]
+            s["lag_ns"][lane] = np.int64(event["value"])
+            s["rank"][lane] = event["flags"]
+        else:
+            # More may be decided at the same sample.
+            s["position_ns"][lane] = event["decided_ns"] - 1
+            if s["queue"] == QUEUE:
+                found = _take(s, p, event, findings, found)
+            wait(s, lane, event)
+        while s["queue"] > 0 and ripe(s):
+            found = _take(s, p, event, findings, found)
+    return found
+
+
+@kernel
+def _take(s: Any, p: Any, event: Any, findings: NDArray[Any], found: int) -> int:
+    """Take the first event that waits; what it decides is released by `event`."""
+    time_ns, decided_ns = s["queue_ns"][0], s["queue_decided_ns"][0]
+    value, flags = s["queue_value"][0], s["queue_flags"][0]
+    kind, lane = s["queue_kind"][0], s["queue_lane"][0]
+    drop_first(s)
+    s["now_ns"] = decided_ns
+    at = (event["row"], event["segment"], decided_ns)
+    others = 0
+    for other in range(LEADS):
+        if other != lane and living(s, other):
+            others += 1
+    if others == 0 and s["alone"] != s["lead"][lane]:
+        found = decide(s, p, at, True, findings, found)
+        s["alone"] = s["lead"][lane]
+        found = _fibrillation(s, at, time_ns, findings, found)
+    elif others > 0:
+        s["alone"] = 0
+    marked_ns = s["mark_ns"][lane]
+    _hear(s, lane, kind, time_ns, value, flags)
+    if others == 0:
+        return _pass(s, at, lane, kind, time_ns, value, flags, marked_ns, findings, found)
+    if _went_back(s):
+        return _resume(s, p, at, time_ns, findings, found)
+    if kind in (BEAT, CANDIDATE):
+        hold(s, lane, time_ns, value, flags, 1 if kind == BEAT else 0)
+    elif kind == GAP:
+        if none_speaks(s) and (s["resumed"] == 0 or s["begun"] == 0):
+            return _resume(s, p, at, time_ns, findings, found)
+    elif kind == FIBRILLATION:
+        found = _fibrillation(s, at, time_ns, findings, found)
+    found = decide(s, p, at, False, findings, found)
+    return _mark(s, at, findings, found)
+
+
+@kernel
+def _hear(s: Any, lane: int, kind: int, time_ns: int, value: float, flags: int) -> None:
+    """Learn from an event what a lead knows."""
+    if kind == MARK:
+        if value < time_ns - s["mark_ns"][lane] - SLACK_NS:
+            s["readable_ns"][lane] = time_ns
+        s["mark_ns"][lane] = time_ns
+        s["spoke"][lane] = 1
+    elif kind == GAP:
+        s["mark_ns"][lane] = time_ns
+        s["told_ns"][lane] = time_ns
+        s["readable_ns"][lane] = time_ns
+        s["spoke"][lane] = 0
+    elif kind == BEAT:
+        enter(s, lane, time_ns, flags)
+    elif kind == FIBRILLATION:
+        s["fibrillation"][lane] = np.int64(value)
+    if kind in (MARK, BEAT, CANDIDATE):
+        s["told_ns"][lane] = max(s["told_ns"][lane], time_ns)
+
+
+@kernel
+def _pass(
+    s: Any,
+    at: tuple[int, int, int],
+    lane: int,
+    kind: int,
+    time_ns: int,
+    value: float,
+    flags: int,
+    marked_ns: int,
+    findings: NDArray[Any],
+    found: int,
+) -> int:
+    """Hand on what the only living lead says; `marked_ns` is its MARK before."""
+    lead = s["lead"][lane]
+    if kind == CANDIDATE:
+        return found
+    if kind == BEAT:
+        known_ns = max(s["marked_ns"], s["last_ns"] + REFRACTORY_NS)
+        if s["beats"] > 0 and s["followed"] != lead and time_ns < known_ns:
+            return found  # another lead told it
+        s["followed"] = lead
+        count(s, time_ns)
+        note_beat(s, lane)
+        flags |= (lead - 1) << LEAD_SHIFT
+    elif kind == MARK:
+        if marked_ns != s["marked_ns"]:
+            # Another lead spoke before.
+            if time_ns <= s["marked_ns"]:
+                return found
+            value = float(_readable(s, lane, time_ns))
+        s["marked_ns"] = time_ns
+        s["resumed"] = 0
+    elif kind == GAP:
+        _restart(s, time_ns)
+    elif kind == FIBRILLATION:
+        s["fibrillates"] = np.int64(value)
+    return out(findings, found, at, kind, time_ns, value, flags)
+
+
+@kernel
+def _restart(s: Any, time_ns: int) -> None:
+    """Nothing is known of the heart before `time_ns`."""
+    s["begun"] = 1
+    s["resumed"] = 1
+    s["marked_ns"] = time_ns
+    s["last_ns"] = 0
+    s["beats"] = 0
+    s["evidence"] = 0
+
+
+@kernel
+def _resume(
+    s: Any, p: Any, at: tuple[int, int, int], time_ns: int, findings: NDArray[Any], found: int
+) -> int:
+    """Begin anew after a time of which no lead told, or when the clock went back."""
+    found = decide(s, p, at, True, findings, found)
+    _restart(s, time_ns)
+    return out(findings, found, at, GAP, time_ns, 0.0, 0)
+
+
+@kernel
+def _went_back(s: Any) -> bool:
+    """Say whether every living lead lies before what the heart's MARKs cover."""
+    for lane in range(LEADS):
+        if s["lead"][lane] != 0 and s["position_ns"][lane] >= s["marked_ns"] - 1:
+            return False
+    return True
+
+
+@kernel
+def _readable(s: Any, lane: int, until_ns: int) -> int:
+    """Return how long a lane was readable since the heart's last MARK."""
+    begin_ns = max(s["readable_ns"][lane], s["marked_ns"])
+    length_ns: int = max(min(s["mark_ns"][lane], until_ns) - begin_ns, 0)
+    return length_ns
+
+
+@kernel
+def _mark(s: Any, at: tuple[int, int, int], findings: NDArray[Any], found: int) -> int:
+    """Say how far all leads that speak have decided, and whether one of them could read."""
+    until_ns = s["now_ns"]
+    for lane in range(LEADS):
+        if speaks(s, lane):
+            until_ns = min(until_ns, s["mark_ns"][lane])
+    first = first_beat(s)
+    if first >= 0:
+        until_ns = min(until_ns, s["evidence_ns"][first])
+    if until_ns <= s["marked_ns"] or none_speaks(s):
+        return found
+    readable_ns: Any = 0
+    for lane in range(LEADS):
+        if speaks(s, lane):
+            readable_ns = max(readable_ns, _readable(s, lane, until_ns))
+    s["marked_ns"] = until_ns
+    s["resumed"] = 0
+    found = out(findings, found, at, MARK, until_ns, float(readable_ns), 0)
+    return _fibrillation(s, at, until_ns, findings, found)
+
+
+@kernel
+def _fibrillation(
+    s: Any, at: tuple[int, int, int], time_ns: int, findings: NDArray[Any], found: int
+) -> int:
+    """Say when the heart begins and ceases to fibrillate; unreadable leads have no say."""
+    asked, present, contradicted = 0, 0, 0
+    for lane in range(LEADS):
+        if not speaks(s, lane) or s["readable_ns"][lane] >= s["mark_ns"][lane]:
+            continue
+        asked += 1
+        if s["fibrillation"][lane] == 1:
+            present = 1
+        elif (
+            s["contrast"][lane] >= CALM_OCTAVES
+            and s["beat_ns"][lane] > 0
+            and abs(time_ns - s["beat_ns"][lane]) <= ORGANISED_NS
+        ):
+            contradicted = 1
+    fibrillates = present * (1 - contradicted)
+    if asked == 0 or fibrillates == s["fibrillates"]:
+        return found
+    s["fibrillates"] = fibrillates
+    return out(findings, found, at, FIBRILLATION, time_ns, float(fibrillates), 0)

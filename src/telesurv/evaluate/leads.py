@@ -1,0 +1,62 @@
+"""R-peaks of all ECG leads together against the beats that experts marked, by the rules of `ec57`.
+
+What is scored is what `telesurv.leads.hear_all` says: every lead through `quality` and `beats`,
+the fusion of them, a second at a time, without a look ahead. All beats count.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from telesurv.evaluate import ec57
+from telesurv.evaluate.beats import ANNOTATOR, read_reference
+from telesurv.leads import Heart, hear_all
+
+
+@dataclass(frozen=True, slots=True)
+class Together:
+    """The score of one record's leads, and the longest time that a beat took to be decided."""
+
+    record: str
+    leads: tuple[str, ...]
+    score: ec57.Score
+    decided_ms: float
+
+
+def score(record: Path, heart: Heart | None = None) -> Together:
+    """Score the leads of a record (its header) together; `heart` spares hearing them again."""
+    heart = heart or hear_all(record)
+    lead = heart.leads[0]
+    reference = read_reference(record.with_suffix(""), lead)
+    peaks = np.rint(heart.beats["time_ns"] * (lead.rate_hz / 1e9)).astype(np.int64)
+    of = ec57.compare(reference.beats, peaks, lead.rate_hz, excluded=reference.fibrillation)
+    counts = ec57.Score(len(of.pairs), len(of.missed), len(of.invented))
+    judged = heart.beats[heart.beats["time_ns"] >= ec57.LEARNING_S * 1e9]
+    late_ns = (judged["decided_ns"] - judged["time_ns"]).max(initial=0)
+    names = tuple(one.name for one in heart.leads)
+    return Together(lead.record, names, counts, round(float(late_ns) / 1e6, 1))
+
+
+def score_folders(folders: Iterable[Path]) -> list[Together]:
+    """Score every record with reference annotations (`.atr`) of some folders, in order."""
+    return [
+        score(path)
+        for folder in folders
+        for path in sorted(folder.glob("*.hea"))
+        if path.with_suffix(f".{ANNOTATOR}").exists()
+    ]
+
+
+def table(scores: Iterable[Together]) -> str:
+    """Return a line a record and one of all: beats, missed, invented, Se %, +P %, ms to decide."""
+    every = list(scores)
+    rows = [(one.record, one.score, one.decided_ms) for one in every]
+    latest_ms = max((one.decided_ms for one in every), default=0.0)
+    rows.append(("gross", ec57.gross(one.score for one in every), latest_ms))
+    return "\n".join(
+        f"{name} {of.true_positives + of.false_negatives} {of.false_negatives} "
+        f"{of.false_positives} {of.sensitivity:.3%} {of.predictivity:.3%} {ms:.0f}"
+        for name, of, ms in rows
+    )

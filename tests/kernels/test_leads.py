@@ -1,0 +1,227 @@
+"""The fusion of leads by its rules, beside its oracle, and however the leads arrive."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from lead_cases import S, Voice, announced, flags_of, frames, heart, near, times, voice
+from oracles import leads as oracle
+from telesurv_kernels import _dtypes as d
+from telesurv_kernels import leads as k
+
+NAMES = ("kind", "time_ns", "decided_ns", "value", "flags")
+STEADY = np.arange(0.5, 60, 0.8)
+
+
+def run(events: NDArray[Any]) -> NDArray[Any]:
+    found = np.zeros(k.capacity(len(events), 1), d.EVENT)
+    state = np.zeros(1, k.STATE)
+    return found[: k.advance(state, np.array([k.params()]), events, found)]
+
+
+def plain(events: NDArray[Any]) -> list[oracle.Event]:
+    return [tuple(one[name].item() for name in NAMES) for one in events]
+
+
+def beats(events: NDArray[Any]) -> list[float]:
+    return times(events, d.BEAT)
+
+
+def read_to_the_end(found: NDArray[Any]) -> bool:
+    """Say whether every MARK says that the signal was readable since the one before."""
+    known = found[(found["kind"] == d.MARK) | (found["kind"] == d.GAP)]
+    marks = known["kind"][1:] == d.MARK
+    return bool(np.all(known["value"][1:][marks] >= np.diff(known["time_ns"])[marks] - 20_000_000))
+
+
+@given(seed=st.integers(0, 2**32 - 1))
+@settings(max_examples=30, deadline=None)
+def test_one_lead_is_passed_through(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    one = voice(STEADY, rng, 0.1, 0.2, unreadable=[(10.0, 12.5)], fibrillates=[(20.0, 24.0)])
+    events = heart([one], 60.0)
+    found = run(events)
+    said = events[np.isin(events["kind"], [d.BEAT, d.MARK, d.GAP, d.FIBRILLATION])]
+    assert plain(found) == plain(said)
+    # And at once: with the event itself.
+    assert found["segment"].tolist() == said["segment"].tolist()
+
+
+def arrivals(voices: Sequence[Voice], length_s: float, rng: np.random.Generator) -> NDArray[Any]:
+    """Return the events of the leads interleaved at random, none more than 3 s behind."""
+    waiting = frames(voices, length_s, frame_s=0.5)
+    reached = [0] * len(waiting)
+    parts = [announced(voices)]
+    while any(waiting):
+        first = min(at for at, row in zip(reached, waiting, strict=True) if row)
+        ready = [
+            lead
+            for lead, row in enumerate(waiting)
+            if row and row[0]["time_ns"][-1] <= first + 3 * S
+        ]
+        lead = int(rng.choice(ready))
+        part = waiting[lead].pop(0)
+        reached[lead] = int(part["time_ns"][-1])
+        parts.append(part)
+    return np.concatenate(parts)
+
+
+def drawn(rng: np.random.Generator, count: int) -> list[Voice]:
+    """Return leads of one heart, each with its misses, noise, holes and phase."""
+    beats_s = np.cumsum(rng.uniform(0.35, 1.2, 40))
+    voices = []
+    for _ in range(count):
+        at = float(rng.uniform(0, 25))
+        voices.append(
+            voice(
+                beats_s + rng.uniform(-0.06, 0.06),
+                rng,
+                misses=float(rng.choice([0, 0.05, 0.5])),
+                invents=float(rng.choice([0, 0.1, 0.5])),
+                contrast=float(rng.uniform(1, 40)),
+                strength=float(rng.uniform(0.5, 3)),
+                reject=float(rng.uniform(0.1, 0.6)),
+                unreadable=[(at, at + 4)] if rng.random() < 0.5 else [],
+                fibrillates=[(at + 1, at + 5)] if rng.random() < 0.3 else [],
+            )
+        )
+    return voices
+
+
+@given(seed=st.integers(0, 2**32 - 1), count=st.integers(2, 6))
+@settings(max_examples=40, deadline=None)
+def test_nothing_depends_on_how_the_leads_arrive(seed: int, count: int) -> None:
+    rng = np.random.default_rng(seed)
+    voices = drawn(rng, count)
+    assert plain(run(arrivals(voices, 30.0, rng))) == plain(run(heart(voices, 30.0)))
+
+
+@given(seed=st.integers(0, 2**32 - 1), count=st.integers(2, 6))
+@settings(max_examples=60, deadline=None)
+def test_beside_the_oracle(seed: int, count: int) -> None:
+    events = heart(drawn(np.random.default_rng(seed), count), 30.0)
+    assert plain(run(events)) == oracle.leads(events, k.params())
+
+
+@given(seed=st.integers(0, 2**32 - 1), count=st.integers(2, 4))
+@settings(max_examples=20, deadline=None)
+def test_beats_come_in_order_and_before_their_mark(seed: int, count: int) -> None:
+    found = run(heart(drawn(np.random.default_rng(seed), count), 30.0))
+    marked_ns = last_ns = -1
+    for event in found:
+        if event["kind"] == d.BEAT:
+            assert event["time_ns"] >= max(marked_ns, last_ns + 200_000_000)
+            # 0.75 s, and what comes next: a MARK, unless a weak candidate holds it up.
+            assert event["decided_ns"] - event["time_ns"] <= 1.05 * S
+            last_ns = event["time_ns"]
+        elif event["kind"] == d.MARK:
+            assert event["time_ns"] > marked_ns
+            marked_ns = event["time_ns"]
+
+
+def test_what_leads_agree_on_is_told_once_and_at_once() -> None:
+    found = run(heart([Voice(STEADY.tolist()), Voice((STEADY + 0.05).tolist())], 60.0))
+    said = beats(found)
+    assert near(said, STEADY[STEADY < 59.5], 0.06)
+    assert len(set(found["flags"][found["kind"] == d.BEAT] >> d.LEAD_SHIFT)) == 1
+    peaks = found[found["kind"] == d.BEAT]
+    assert np.all(peaks["decided_ns"] - peaks["time_ns"] <= 0.45 * S)
+    assert read_to_the_end(found)
+
+
+def test_a_lead_that_invents_is_not_believed() -> None:
+    noisy = voice(STEADY, np.random.default_rng(1), invents=0.4, contrast=3.0)
+    found = run(heart([Voice(STEADY.tolist()), noisy], 60.0))
+    assert near(beats(found), STEADY[STEADY < 59.5])
+
+
+def test_a_lead_that_misses_is_helped() -> None:
+    small = [STEADY[30], STEADY[50]]
+    one = Voice(np.delete(STEADY, [30, 50]).tolist(), small, reject=0.4)
+    found = run(heart([one, Voice(STEADY.tolist(), contrast=8.0)], 60.0))
+    assert near(beats(found), STEADY[STEADY < 59.5])
+
+
+def test_a_lead_that_finds_nothing_does_not_veto() -> None:
+    found = run(heart([Voice(STEADY.tolist()), Voice([], contrast=1.0)], 60.0))
+    assert len(beats(found)) >= len(STEADY) - 3
+
+
+@pytest.mark.parametrize("what", ["unreadable", "ended"])
+def test_no_seam_when_a_lead_goes_bad(what: str) -> None:
+    first = STEADY[STEADY < 30]
+    bad = (
+        Voice(first.tolist(), unreadable=[(30.0, 60.0)])
+        if what == "unreadable"
+        else Voice(first.tolist(), end_s=30.0)
+    )
+    other = Voice((STEADY + 0.02).tolist(), contrast=8.0)
+    found = run(heart([bad, other], 60.0))
+    assert near(beats(found), STEADY[STEADY < 59.4])
+    assert times(found, d.GAP) == [0.0]
+    assert read_to_the_end(found)
+    lead = found["flags"][found["kind"] == d.BEAT] >> d.LEAD_SHIFT
+    assert lead[10] == 0
+    assert set(lead[-20:]) == {1}
+
+
+def test_unreadable_in_all_leads_is_unreadable() -> None:
+    hole = [(20.0, 24.0)]
+    beats_s = STEADY[(STEADY < 20) | (STEADY > 24)].tolist()
+    found = run(heart([Voice(beats_s, unreadable=hole), Voice(beats_s, unreadable=hole)], 60.0))
+    marks = found[found["kind"] == d.MARK]
+    inside = (marks["time_ns"] > 20.5 * S) & (marks["time_ns"] < 23.9 * S)
+    assert np.all(marks["value"][inside] == 0)
+
+
+def test_a_lead_that_comes_back_is_heard_again() -> None:
+    late = Voice(STEADY[STEADY > 32].tolist(), begin_s=30.0, contrast=30.0)
+    found = run(heart([Voice(STEADY.tolist(), contrast=4.0), late], 60.0))
+    assert near(beats(found), STEADY[STEADY < 59.4])
+    assert times(found, d.GAP) == [0.0]
+    assert (found["flags"][found["kind"] == d.BEAT] >> d.LEAD_SHIFT)[-1] == 1
+
+
+def test_lanes_of_dead_leads_are_taken_by_others() -> None:
+    voices = [Voice(STEADY.tolist(), begin_s=6.0 * n, end_s=6.0 * n + 8.0) for n in range(2 * 6)]
+    found = run(heart(voices, 80.0))
+    assert near([at for at in beats(found) if at < 59], STEADY[STEADY < 59])
+    assert set(found["flags"][found["kind"] == d.BEAT] >> d.LEAD_SHIFT) == set(range(10))
+
+
+def test_a_clock_that_goes_back_begins_anew() -> None:
+    early = heart([Voice(STEADY.tolist()), Voice(STEADY.tolist())], 30.0)
+    late = early.copy()
+    for name in ("time_ns", "decided_ns"):
+        late[name] += 3600 * S
+    found = run(np.concatenate([late, early]))
+    gaps = times(found, d.GAP)
+    assert gaps[0] == 3600.0
+    assert gaps[-1] < 2.0
+    again = [at for at in beats(found) if 3 < at < 29]
+    assert near(again, STEADY[(STEADY > 3) & (STEADY < 29)])
+
+
+@pytest.mark.parametrize(("calm", "said"), [(True, []), (False, [30.0, 40.0])])
+def test_fibrillation_is_contradicted_by_organised_beats(calm: bool, said: list[float]) -> None:
+    one = Voice(STEADY[STEADY < 30].tolist(), fibrillates=[(30.0, 40.0)])
+    two = Voice((STEADY if calm else STEADY[STEADY < 27]).tolist())
+    assert times(run(heart([one, two], 60.0)), d.FIBRILLATION) == said
+
+
+def test_a_queue_that_is_full_lets_the_oldest_go() -> None:
+    leads = [Voice(STEADY.tolist()), Voice(STEADY.tolist())]
+    first, second = frames(leads, 60.0, lag_s=100.0)
+    found = run(np.concatenate([announced(leads, 100.0), *first, *second]))
+    assert near(beats(found), STEADY[STEADY < 59.4])
+
+
+def test_flags_of_the_lead_that_is_told() -> None:
+    found = run(heart([Voice(STEADY.tolist(), contrast=20.0), Voice(STEADY.tolist())], 20.0))
+    flags = found["flags"][found["kind"] == d.BEAT] & 0xFFFFFFFF
+    assert set(flags.tolist()) == {flags_of(1.0, 20.0)}

@@ -1,0 +1,288 @@
+"""Leads of one heart, obvious: sorted lists, and leads that are all there from begin to end.
+
+Shares only constants with the kernel. It knows no lanes, no queue and no leads that come, lag or
+end: all events are there, and are sorted by when they were decided.
+"""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from telesurv_kernels import _dtypes as d
+from telesurv_kernels import _lanes as n
+from telesurv_kernels import _vote as v
+from telesurv_kernels import leads as k
+from telesurv_kernels._pending import SLACK_NS
+
+Event = tuple[int, int, int, float, int]
+"""kind, time_ns, decided_ns, value, flags"""
+
+
+@dataclass
+class Peak:
+    lead: int
+    time: int
+    value: float
+    flags: int
+    beat: bool
+
+    @property
+    def strength(self) -> float:
+        return (self.flags >> d.STRENGTH_SHIFT & 255) / 32
+
+
+@dataclass
+class Ear:
+    """What is known of one lead."""
+
+    speaking: bool = False
+    mark: int = 0
+    told: int = 0
+    readable: int = 0
+    beat: int = 0
+    fibrillates: bool = False
+    contrast: float = n.CONTRAST_FIRST
+    found: float = n.FOUND_FIRST
+    rejects: float = n.REJECTS_FIRST
+    reject: float = 0.0
+
+    @property
+    def odds(self) -> float:
+        return float(np.log(self.found / (1 - self.found)))
+
+    def hear(self, kind: int, time: int, value: float, flags: int) -> None:
+        if kind == d.MARK:
+            if value < time - self.mark - SLACK_NS:
+                self.readable = time
+            self.mark, self.speaking = time, True
+        elif kind == d.GAP:
+            self.mark = self.told = self.readable = time
+            self.speaking = False
+        elif kind == d.BEAT:
+            octaves = np.log2(max((flags >> d.NOISE_SHIFT & 255) / 4, n.CONTRAST_MIN))
+            self.contrast += n.SMOOTH_CONTRAST * (octaves - self.contrast)
+            self.beat = time
+        elif kind == d.FIBRILLATION:
+            self.fibrillates = bool(value)
+        if kind in (d.MARK, d.BEAT, d.CANDIDATE):
+            self.told = max(self.told, time)
+
+
+def thousandths(odds: float) -> int:
+    return int(np.rint(1000 * odds))
+
+
+@dataclass
+class Heart:
+    p: Any
+    ears: dict[int, Ear]
+    out: list[Event] = field(default_factory=list)
+    peaks: list[Peak] = field(default_factory=list)
+    beats: list[int] = field(default_factory=list)
+    now: int = 0
+    marked: int = 0
+    resumed: bool = False
+    fibrillates: bool = False
+    followed: int = -1
+
+    def speakers(self) -> dict[int, Ear]:
+        return {
+            lead: ear
+            for lead, ear in self.ears.items()
+            if ear.speaking and self.now - ear.mark <= n.SPEAKS_NS
+        }
+
+    def usual(self) -> int:
+        intervals = np.diff(self.beats)[-v.RR :].tolist()
+        if len(intervals) < v.RR_KNOWN:
+            return v.RR_FIRST_NS
+        middle = sorted(intervals)[len(intervals) // 2]
+        return max(min(middle, v.RR_NS[1]), v.RR_NS[0])
+
+    def mate(self, first: Peak, lead: int) -> Peak | None:
+        if lead == first.lead:
+            return first
+        after = self.peaks[self.peaks.index(first) + 1 :]
+        for peak in after:
+            if peak.lead == lead and peak.beat and peak.time - first.time <= v.PAIR_NS:
+                return peak
+        near = [
+            peak
+            for peak in self.peaks
+            if peak.lead == lead
+            and not peak.beat
+            and abs(peak.time - first.time) < v.REJECT_PAIR_NS
+        ]
+        return min(near, key=lambda peak: abs(peak.time - first.time), default=None)
+
+    def take(self, event: Any) -> None:
+        kind, time = int(event["kind"]), int(event["time_ns"])
+        lead, value, flags = int(event["lead"]), float(event["value"]), int(event["flags"])
+        self.now = int(event["decided_ns"])
+        self.ears[lead].hear(kind, time, value, flags)
+        if kind == d.GAP and not self.speakers() and not self.resumed:
+            self.decide(force=True)
+            self.peaks, self.beats, self.marked, self.resumed = [], [], time, True
+            self.out.append((d.GAP, time, self.now, 0.0, 0))
+            return
+        if kind in (d.BEAT, d.CANDIDATE) and time >= self.marked:
+            self.peaks.append(Peak(lead, time, value, flags, kind == d.BEAT))
+            self.peaks.sort(key=lambda peak: peak.time)
+        elif kind == d.FIBRILLATION:
+            self.fibrillation(time)
+        self.decide()
+        self.mark()
+
+    def decide(self, force: bool = False) -> None:
+        while True:
+            self.fold()
+            first = next((peak for peak in self.peaks if peak.beat), None)
+            if first is None:
+                return
+            wait = not force and self.now < first.time + v.PATIENCE_NS
+            if wait and any(self.may_follow(first, lead) for lead in self.speakers()):
+                return
+            mates, voices, silent = self.poll(first)
+            if not voices:
+                self.peaks.remove(first)
+                continue
+            told = max(voices, key=self.worth(mates))
+            verdict = self.judge(first, mates, voices, silent, told, wait)
+            if verdict is None:
+                return
+            peak = mates[told]
+            if verdict:
+                flags = peak.flags | told << d.LEAD_SHIFT
+                self.out.append((d.BEAT, peak.time, self.now, peak.value, flags))
+                self.beats.append(peak.time)
+                self.followed = told
+            for lead in [*voices, *silent]:
+                ear = self.ears[lead]
+                if verdict:
+                    found = ear.found + v.SMOOTH_FOUND * ((lead in voices) - ear.found)
+                    ear.found = min(max(found, v.FOUND_MIN), v.FOUND_MAX)
+                    ear.rejects += n.SMOOTH_REJECTS * (ear.reject - ear.rejects)
+                    ear.reject = 0.0
+                elif lead in mates:
+                    ear.reject = max(ear.reject, min(mates[lead].strength, 1.0))
+            gone = [id(mate) for mate in mates.values()]
+            self.peaks = [one for one in self.peaks if id(one) not in gone]
+
+    def fold(self) -> None:
+        told = [ear.told for ear in self.speakers().values()]
+        horizon = max(min([self.now, *told]), self.now - n.SPEAKS_NS) - v.REJECT_PAIR_NS
+        while self.peaks and not self.peaks[0].beat and self.peaks[0].time < horizon:
+            peak = self.peaks.pop(0)
+            ear = self.ears[peak.lead]
+            ear.reject = max(ear.reject, min(peak.strength, 1.0))
+
+    def may_follow(self, first: Peak, lead: int) -> bool:
+        mate = self.mate(first, lead)
+        return self.ears[lead].told < first.time + v.PAIR_NS and not (mate and mate.beat)
+
+    def poll(self, first: Peak) -> tuple[dict[int, Peak], list[int], list[int]]:
+        asked = self.speakers() or self.ears
+        found = {lead: self.mate(first, lead) for lead in asked}
+        mates = {lead: peak for lead, peak in found.items() if peak}
+        voices = [lead for lead in asked if lead in mates and mates[lead].beat]
+        silent = [
+            lead
+            for lead in self.speakers()
+            if lead not in voices and self.ears[lead].readable <= first.time - v.REJECT_PAIR_NS
+        ]
+        return mates, voices, silent
+
+    def worth(self, mates: dict[int, Peak]) -> Any:
+        def of(lead: int) -> tuple[float, int]:
+            ear = self.ears[lead]
+            worth = ear.contrast + 0.5 * ear.odds + v.KEEP * (lead == self.followed)
+            worth -= v.UNSURE_ODDS * bool(mates[lead].flags & d.UNSURE)
+            return worth, -lead
+
+        return of
+
+    def judge(
+        self,
+        first: Peak,
+        mates: dict[int, Peak],
+        voices: list[int],
+        silent: list[int],
+        told: int,
+        wait: bool,
+    ) -> bool | None:
+        p, last = self.p, self.beats[-1] if self.beats else None
+        time = mates[told].time
+        if last is not None and time - last < v.REFRACTORY_NS:
+            return False
+        if not silent:
+            return True
+        odds = thousandths(p["bias"])
+        if last is not None:
+            share = (time - last) / self.usual()
+            late = min(max(share - v.LATE_RR, 0), v.LATE_RR_MAX)
+            early = min(max(v.EARLY_RR - share, 0), 0.6)
+            odds += thousandths(p["late"] * late + p["early"] * early)
+        for lead in voices:
+            ear, strength = self.ears[lead], mates[lead].strength
+            above = max(min(strength, 1), 0.1) / max(ear.rejects, v.REJECTS_MIN)
+            excess = max(np.log2(max(strength, 0.1)) - v.EXCESS_OCTAVES, 0)
+            said = p["contrast"] * ear.contrast + p["strength"] * np.log(above)
+            odds += thousandths(said + p["excess"] * excess)
+        for lead in silent:
+            ear, said = self.ears[lead], p["silence"] * self.ears[lead].odds
+            if lead in mates:
+                said += p["support"] * max(min(mates[lead].strength, 1) - ear.rejects, 0)
+            odds += thousandths(said)
+        if odds <= 0 or odds + thousandths(p["regular"]) > 0 or last is None:
+            return odds > 0
+        following = [
+            peak.time
+            for peak in self.peaks
+            if peak.beat
+            and peak.lead in silent
+            and v.REFRACTORY_NS <= peak.time - first.time <= v.AHEAD_NS
+        ]
+        if following:
+            return abs((following[0] - last) / self.usual() - 1) >= v.REGULAR_RR
+        if wait and any(self.ears[lead].told < first.time + v.AHEAD_NS for lead in silent):
+            return None
+        return True
+
+    def mark(self) -> None:
+        speakers = self.speakers().values()
+        if not speakers:
+            return
+        waiting = [peak.time for peak in self.peaks if peak.beat][:1]
+        until = min([self.now, *(ear.mark for ear in speakers), *waiting])
+        if until <= self.marked:
+            return
+        lengths = [min(ear.mark, until) - max(ear.readable, self.marked) for ear in speakers]
+        self.marked, self.resumed = until, False
+        self.out.append((d.MARK, until, self.now, float(max([0, *lengths])), 0))
+        self.fibrillation(until)
+
+    def fibrillation(self, time: int) -> None:
+        reading = [ear for ear in self.speakers().values() if ear.readable < ear.mark]
+        calm = any(
+            not ear.fibrillates
+            and ear.contrast >= k.CALM_OCTAVES
+            and ear.beat > 0
+            and abs(time - ear.beat) <= k.ORGANISED_NS
+            for ear in reading
+        )
+        present = any(ear.fibrillates for ear in reading) and not calm
+        if reading and present != self.fibrillates:
+            self.fibrillates = present
+            self.out.append((d.FIBRILLATION, time, self.now, float(present), 0))
+
+
+def leads(events: NDArray[Any], p: Any) -> list[Event]:
+    """Return all that a heart's leads say together; two leads at least."""
+    events = events[events["kind"] != d.POSITION]
+    numbers = sorted(set(events["lead"].tolist()))
+    heart = Heart(p, {number: Ear() for number in numbers})
+    for index in np.lexsort((np.arange(len(events)), events["lead"], events["decided_ns"])):
+        heart.take(events[index])
+    return heart.out
