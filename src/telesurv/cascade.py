@@ -111,7 +111,8 @@ def listen(
     waves = waves[: fibrillation.advance(state, params, segments, samples, mask, waves)]
     suspected = waves["kind"] == fibrillation.CANDIDATE
     parts = [_fibrillation(waves[~suspected], device_time_ns)]
-    events = _events(raw, waves[suspected], rate_hz, device_time_ns)
+    told = raw[raw["kind"] != codes.CANDIDATE]
+    events = _events(told, waves[suspected], rate_hz, device_time_ns)
     for name, module in EVENT_KERNELS.items():
         finding = np.empty(module.capacity(0, len(events)), codes.FINDING)
         count = module.advance(pool[name], pool[f"{name}_params"], events, finding)

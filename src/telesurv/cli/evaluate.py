@@ -201,6 +201,33 @@ def alarms(
     )
 
 
+@command.command("leads")
+@_folders
+@click.option("--json", "as_json", is_flag=True, help="Print a JSON object a record instead.")
+@with_settings("cache_dir")
+def leads(settings: Settings, folder: tuple[Path, ...], as_json: bool) -> None:
+    """Score the R-peaks of all ECG leads together by EC57.
+
+    What several leads say is combined beat by beat. The service does not do so yet: there the best
+    lead that can be read counts.
+    """
+    import msgspec
+
+    from telesurv.evaluate.leads import rows, score_folders
+    from telesurv.lead import Unsuited
+
+    with progress("evaluate leads") as advance:
+        try:
+            scores = score_folders(folder, advance)
+        except Unsuited as error:
+            raise click.ClickException(str(error)) from None
+    if as_json:
+        click.echo(msgspec.json.encode(scores).decode())
+    else:
+        heads, lines = rows(scores)
+        click.echo(table(lines, heads))
+
+
 @command.command("table")
 @click.argument("report", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path))
 @click.option("--out", type=FILE, metavar="FILE", help="Where the page goes [standard output]")

@@ -11,7 +11,8 @@ from pathlib import Path
 import numpy as np
 
 from telesurv.evaluate import ec57
-from telesurv.evaluate.beats import ANNOTATOR, read_reference
+from telesurv.evaluate.beats import ANNOTATOR, Progress, read_reference
+from telesurv.lead import Unsuited
 from telesurv.leads import Heart, hear_all
 
 
@@ -39,24 +40,41 @@ def score(record: Path, heart: Heart | None = None) -> Together:
     return Together(lead.record, names, counts, round(float(late_ns) / 1e6, 1))
 
 
-def score_folders(folders: Iterable[Path]) -> list[Together]:
-    """Score every record with reference annotations (`.atr`) of some folders, in order."""
-    return [
-        score(path)
-        for folder in folders
-        for path in sorted(folder.glob("*.hea"))
-        if path.with_suffix(f".{ANNOTATOR}").exists()
-    ]
+def score_folders(
+    folders: Iterable[Path], progress: Progress = lambda done, total, text: None
+) -> list[Together]:
+    """Score every record with reference annotations (`.atr`) of some folders, in order.
+
+    Raises `Unsuited` where there is none, or one has no ECG.
+    """
+    found = [path for folder in folders for path in sorted(folder.glob("*.hea"))]
+    found = [path for path in found if path.with_suffix(f".{ANNOTATOR}").exists()]
+    if not found:
+        raise Unsuited(f"no WFDB record with beats in NAME.{ANNOTATOR}")
+    scores = []
+    for number, path in enumerate(found):
+        progress(number, len(found), path.stem)
+        scores.append(score(path))
+    return scores
 
 
-def table(scores: Iterable[Together]) -> str:
-    """Return a line a record and one of all: beats, missed, invented, Se %, +P %, ms to decide."""
+def rows(scores: Iterable[Together]) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
+    """Return heads and a line for each record, and one of all."""
     every = list(scores)
-    rows = [(one.record, one.score, one.decided_ms) for one in every]
+    lines = [(one.record, "+".join(one.leads), one.score, one.decided_ms) for one in every]
     latest_ms = max((one.decided_ms for one in every), default=0.0)
-    rows.append(("gross", ec57.gross(one.score for one in every), latest_ms))
-    return "\n".join(
-        f"{name} {of.true_positives + of.false_negatives} {of.false_negatives} "
-        f"{of.false_positives} {of.sensitivity:.3%} {of.predictivity:.3%} {ms:.0f}"
-        for name, of, ms in rows
-    )
+    lines.append(("gross", "", ec57.gross(one.score for one in every), latest_ms))
+    heads = ("record", "leads", "beats", "missed", "invented", "Se %", "+P %", "latest ms")
+    return heads, [
+        (
+            name,
+            leads,
+            str(of.true_positives + of.false_negatives),
+            str(of.false_negatives),
+            str(of.false_positives),
+            f"{of.sensitivity * 100:.2f}",
+            f"{of.predictivity * 100:.2f}",
+            f"{ms:.0f}",
+        )
+        for name, leads, of, ms in lines
+    ]
