@@ -16,9 +16,23 @@ from numpy.typing import NDArray
 
 from telesurv.pool import Pool
 from telesurv_kernels import _dtypes as codes
-from telesurv_kernels import atrial, beats, classes, ectopy, fibrillation, rhythm, ring
+from telesurv_kernels import (
+    atrial,
+    beats,
+    classes,
+    ectopy,
+    fibrillation,
+    readable,
+    rhythm,
+    ring,
+)
 
-EVENT_KERNELS: dict[str, ModuleType] = {"rhythm": rhythm, "ectopy": ectopy, "atrial": atrial}
+EVENT_KERNELS: dict[str, ModuleType] = {
+    "rhythm": rhythm,
+    "ectopy": ectopy,
+    "atrial": atrial,
+    "readable": readable,
+}
 """What hears of a lead's beats."""
 
 LEAD_KERNELS: dict[str, ModuleType] = {
@@ -34,6 +48,7 @@ _beats_params = lru_cache(beats.params)
 _classes_params = lru_cache(classes.params)
 _rhythm_params = lru_cache(rhythm.params)
 _atrial_params = lru_cache(atrial.params)
+_readable_params = lru_cache(readable.params)
 _ectopy_params = lru_cache(ectopy.params)
 _fibrillation_params = lru_cache(fibrillation.params)
 
@@ -77,6 +92,7 @@ def set_limits(pool: Pool, row: int, low_per_min: float, high_per_min: float) ->
     pool["rhythm_params"][row] = _rhythm_params(low_per_min, high_per_min)
     pool["ectopy_params"][row] = _ectopy_params()
     pool["atrial_params"][row] = _atrial_params()
+    pool["readable_params"][row] = _readable_params()
 
 
 def listen(
@@ -114,7 +130,7 @@ def listen(
     told = raw[raw["kind"] != codes.CANDIDATE]
     events = _events(told, waves[suspected], rate_hz, device_time_ns)
     for name, module in EVENT_KERNELS.items():
-        finding = np.empty(module.capacity(0, len(events)), codes.FINDING)
+        finding = np.empty(module.capacity(len(events), len(segments)), codes.FINDING)
         count = module.advance(pool[name], pool[f"{name}_params"], events, finding)
         parts.append(finding[:count])
     return Heard(raw, np.concatenate(parts))

@@ -5,7 +5,7 @@ from telesurv.alerts.fusion import FRAME_NS_MAX, WAIT_NS
 from telesurv.alerts.model import Strip
 from telesurv.plans import in_force, interval_s
 from telesurv.table import MODES, PatientTable
-from telesurv_kernels import atrial, ectopy, rhythm
+from telesurv_kernels import atrial, ectopy, readable, rhythm
 from telesurv_streams.channels import ECG
 
 
@@ -44,7 +44,7 @@ class Around:
             "trigeminy": PATTERN_TIMES,
             "missed-beat": PATTERN_TIMES,
             "frequent-ventricular-beats": float(ectopy.PER_HOUR_MAX),
-            "unreadable": 50.0,
+            "unreadable": readable.LIMIT_PCT,
             "desaturation": limits.spo2_low,
             "severe-desaturation": limits.spo2_severe,
             "lead-off": 10.0,
