@@ -6,7 +6,7 @@ signal readable: a beat is in readable signal when the mask of its mark's sample
 detection when that of its R-peak does, and a second is readable when all its samples are.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -172,26 +172,41 @@ def evaluate(
     Unsuited
         where no record has annotations of beats, or a lead cannot be analysed
     """
-    rules, found = Rules(learning_s, noise), records_of(folders, only)
-    judged: list[Judged] = []
+    rules = Rules(learning_s, noise)
     left_out: list[str] = []
+    judged = [
+        judge(path.resolve().parent.name, read, reference, rules)
+        for path, read, reference in annotated(folders, lead, only, left_out, progress)
+    ]
+    return _report(judged, folders, lead, rules, left_out)
+
+
+def annotated(
+    folders: Sequence[Path],
+    lead: int | None,
+    only: Sequence[str],
+    left_out: list[str],
+    progress: Progress,
+) -> Iterator[tuple[Path, Lead, Reference]]:
+    """Read the records in which experts marked beats; names of others go to `left_out`.
+
+    Raises `Unsuited` when there was none.
+    """
+    found = records_of(folders, only)
     for number, path in enumerate(found):
         progress(number, len(found), path.stem)
-        if not path.with_suffix(f".{ANNOTATOR}").exists():
-            left_out.append(path.stem)
-            continue
-        read = read_lead(path, lead)
-        reference = read_reference(path.with_suffix(""), read)
-        if len(reference.beats):
-            judged.append(judge(path.resolve().parent.name, read, reference, rules))
-        else:
-            left_out.append(path.stem)
-    if not judged:
+        if path.with_suffix(f".{ANNOTATOR}").exists():
+            read = read_lead(path, lead)
+            reference = read_reference(path.with_suffix(""), read)
+            if len(reference.beats):
+                yield path, read, reference
+                continue
+        left_out.append(path.stem)
+    if len(left_out) == len(found):
         raise Unsuited(
             f"{', '.join(map(str, folders))}: no WFDB record with beats in NAME.{ANNOTATOR}; "
             f"{len(found)} records without"
         )
-    return _report(judged, folders, lead, rules, left_out)
 
 
 def records_of(folders: Sequence[Path], only: Sequence[str] = ()) -> list[Path]:

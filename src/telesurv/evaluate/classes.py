@@ -22,10 +22,10 @@ from numpy.typing import NDArray
 
 from telesurv.evaluate import ec57
 from telesurv.evaluate.about import About, about
-from telesurv.evaluate.beats import ANNOTATOR, Reference, read_reference, records_of
+from telesurv.evaluate.beats import Reference, annotated
 from telesurv.evaluate.figures import Spread, interval, rounded, spread
 from telesurv.evaluate.intervals import share
-from telesurv.lead import AFTER_S, Lead, Unsuited, read_lead
+from telesurv.lead import AFTER_S, Lead, hear
 from telesurv_kernels import _dtypes as codes
 from telesurv_kernels import beats, classes, quality
 from telesurv_streams.frame import MISSING
@@ -134,25 +134,11 @@ def evaluate(
     Unsuited
         where no record has annotations of beats, or a lead cannot be analysed
     """
-    found = records_of(folders, only)
-    judged: list[Judged] = []
     left_out: list[str] = []
-    for number, path in enumerate(found):
-        progress(number, len(found), path.stem)
-        if not path.with_suffix(f".{ANNOTATOR}").exists():
-            left_out.append(path.stem)
-            continue
-        read = read_lead(path, lead)
-        reference = read_reference(path.with_suffix(""), read)
-        if len(reference.beats):
-            judged.append(judge(path.resolve().parent.name, read, reference, learning_s))
-        else:
-            left_out.append(path.stem)
-    if not judged:
-        raise Unsuited(
-            f"{', '.join(map(str, folders))}: no WFDB record with beats in NAME.{ANNOTATOR}; "
-            f"{len(found)} records without"
-        )
+    judged = [
+        judge(path.resolve().parent.name, read, reference, learning_s)
+        for path, read, reference in annotated(folders, lead, only, left_out, progress)
+    ]
     records = [one.record for one in judged]
     return ClassesReport(
         about=about(("quality", "beats", "classes")),
@@ -220,12 +206,13 @@ def classified(lead: Lead, weights: Weights | None = None) -> NDArray[Any]:
 
     Parameters
     ----------
-    weights : of both sums of `classes`; None: its own
+    weights : of both sums of `classes`; None: its own, as the service runs it
     """
+    if weights is None:
+        return hear(lead).beats
     samples, mask, events = listened(lead)
     state, params = np.zeros(1, classes.STATE), np.array([classes.params(lead.rate_hz)])
-    if weights is not None:
-        params["ventricular"][0], params["supraventricular"][0] = weights
+    params["ventricular"][0], params["supraventricular"][0] = weights
     found = np.zeros(len(events), classes.FINDING)
     classes.advance(state, params, whole(samples), samples, mask, events, found)
     kept = (found["kind"] == codes.BEAT) & (found["sample"] < len(lead.samples))
