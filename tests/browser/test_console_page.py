@@ -9,6 +9,7 @@ import msgspec
 import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
+from browser_cases import ARGUMENTS, sees_drawn
 from console_cases import NOW, alert, asystole, day, desaturation, heartbeat, noisy, record, ward
 from telesurv.alerts.model import Alert, Reason
 from telesurv.console import app, run
@@ -16,15 +17,6 @@ from telesurv.console.feed import Feed
 
 pytestmark = pytest.mark.browser
 
-ARGUMENTS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 DESK, PHONE = {"width": 1280, "height": 900}, {"width": 375, "height": 720}
 
 
@@ -108,15 +100,6 @@ def connected(page: Page) -> Page:
     """Wait until the stream has spoken."""
     expect(page.locator("#service[data-html]")).to_be_visible()
     return page
-
-
-def sees_drawn(page: Page, selector: str) -> None:
-    """Wait until the drawings are really there, with their size."""
-    page.wait_for_function(
-        "s => { const all = [...document.querySelectorAll(s)];"
-        " return all.length && all.every(i => i.complete && i.naturalWidth > 100) }",
-        arg=selector,
-    )
 
 
 @pytest.mark.parametrize(

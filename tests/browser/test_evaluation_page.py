@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from playwright.sync_api import Browser, sync_playwright
 
+from browser_cases import ARGUMENTS
 from evaluate_cases import mark, write
 from telesurv.evaluate.beats import evaluate
 from telesurv.evaluate.html_page import html
@@ -15,7 +16,6 @@ from telesurv.simulate.patient import ECG_SCALE_MV
 
 pytestmark = pytest.mark.browser
 
-ARGUMENTS = ["--no-sandbox", "--disable-gpu"]
 DESK, PHONE = {"width": 1280, "height": 900}, {"width": 400, "height": 800}
 
 

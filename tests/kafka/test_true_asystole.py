@@ -23,6 +23,8 @@ def test_from_the_file_to_the_page(
 ) -> None:
     from playwright.sync_api import sync_playwright
 
+    from browser_cases import ARGUMENTS, sees_drawn
+
     place = Place(kafka_bootstrap, kafka_namespace)
     broker = ("--bootstrap", place.bootstrap, "--namespace", place.namespace)
     imported, recorded = tmp_path / "imported", tmp_path / "recorded"
@@ -46,15 +48,11 @@ def test_from_the_file_to_the_page(
                 found = re.search(r"http://[^\s\"]+", line)
                 url = found[0] if found else ""
             with sync_playwright() as playwright:
-                browser = playwright.chromium.launch(
-                    executable_path=chromium, args=["--no-sandbox", "--disable-gpu"]
-                )
+                browser = playwright.chromium.launch(executable_path=chromium, args=ARGUMENTS)
                 page = browser.new_page()
                 page.goto(url + "?lang=en")
                 page.get_by_text("Asystole").first.wait_for(timeout=20_000)
-                strip = page.locator("img[src*='strip']").first
-                strip.wait_for(timeout=20_000)
-                assert strip.evaluate("image => image.complete && image.naturalWidth > 0")
+                sees_drawn(page, "details[open] img[src*='strip']")
                 assert "replay" in page.content().lower()
                 browser.close()
         finally:
