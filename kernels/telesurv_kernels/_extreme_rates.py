@@ -6,6 +6,7 @@ times `beats_ns` in a ring, `own` beats of a bradycardia, and which condition is
 
 from typing import Any
 
+import numpy as np
 from numpy.typing import NDArray
 
 from telesurv_kernels._dtypes import EXTREME_BRADYCARDIA, EXTREME_TACHYCARDIA, OFF, ON
@@ -84,3 +85,22 @@ def bradycardia(
             s["bradycardia"] = 0
             return put_event(findings, found, event, OFF, EXTREME_BRADYCARDIA, 0, time_ns, per_min)
     return found
+
+
+@kernel
+def slow_already(
+    s: Any, p: Any, until_ns: int, event: Any, findings: NDArray[Any], found: int
+) -> int:
+    """Judge the mean of the last 3 RR and the time since: the fourth cannot be shorter."""
+    known = BRADYCARDIA_BEATS - 1
+    if s["bradycardia"] == 1 or s["asystole"] == 1 or s["fibrillation"] != 0 or s["run"] < known:
+        return found
+    if until_ns - s["quiet_ns"] >= np.int64(p["asystole_s"] * 1e9) // 2:
+        return found
+    onset_ns = back(s, known - 1)
+    per_min = (BRADYCARDIA_BEATS - 1) * 60e9 / (until_ns - onset_ns)
+    if per_min >= p["brady_per_min"]:
+        return found
+    s["bradycardia"] = 1
+    s["own"] = known
+    return put_event(findings, found, event, ON, EXTREME_BRADYCARDIA, onset_ns, 0, per_min)

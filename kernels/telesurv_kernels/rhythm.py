@@ -16,9 +16,11 @@ a convention, sources say 2 to 3 s):
   So fibrillation without an organised rhythm after it becomes asystole.
 - `pause`: 3 s <= RR < 4 s, when it is over; none while fibrillation is present or a candidate.
   From 4 s on it is asystole, and no pause.
-- `extreme-bradycardia`: 5 beats in a row (4 RR) with a mean rate below 40/min. Ends when
-  the mean of 8 RR, all after the onset, is above 45/min. It cannot begin while asystole
-  is present, which ends the row of beats; one that is present goes on.
+- `extreme-bradycardia`: 5 beats in a row (4 RR) with a mean rate below 40/min; decided with the
+  fifth, or before it when it is too late to make the rate a faster one (while it may still come:
+  not in a silence of 2 s, which may become asystole). Ends when the mean of 8 RR, all after the
+  onset, is above 45/min. It cannot begin while asystole is present, which ends the row of beats;
+  one that is present goes on. Value: the rate, or what it is at most.
 - `extreme-tachycardia`: 17 beats in a row (16 RR) with a mean rate above 140/min. Ends when
   the mean of 16 RR is below 130/min. Neither of the two begins while fibrillation is present
   or a candidate; one that is present goes on.
@@ -73,6 +75,7 @@ from telesurv_kernels._extreme_rates import (
     back,
     bradycardia,
     end_run,
+    slow_already,
     tachycardia,
     take_beat,
 )
@@ -170,7 +173,7 @@ def capacity(samples: int, segments: int) -> int:
     samples : number of events given
     segments : distinct rows among them, or more
 
-    A beat leads to 5 findings at most, a MARK or GAP to 3; beats of earlier calls may wait.
+    A beat leads to 5 findings at most, a MARK or GAP to 4; beats of earlier calls may wait.
     """
     return 5 * samples + 5 * PENDING * segments
 
@@ -254,6 +257,7 @@ def _mark(s: Any, p: Any, event: Any, findings: NDArray[Any], found: int) -> int
             beat_ns, flags = s["pending_ns"][slot], s["pending_flags"][slot]
             found = _beat(s, p, beat_ns, flags, event, findings, found)
         found = _silence(s, p, time_ns, event, findings, found)
+        found = slow_already(s, p, time_ns, event, findings, found)
     else:
         _interrupt(s)
     s["decided_ns"] = time_ns

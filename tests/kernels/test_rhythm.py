@@ -94,17 +94,27 @@ def test_extreme_bradycardia_takes_five_beats_and_ends_by_eight_rr() -> None:
     events = day([NORMAL, ("beats", 6.4, 1.6), ("beats", 20, 0.8)])
     # It ends when the episode's own 8 RR, 4 slow and 4 of 0.8 s, have a mean of 50/min.
     assert said(events) == [
-        ("on", "extreme-bradycardia", 16.0, 37.5),
+        ("on", "extreme-bradycardia", 16.0, 38.4),
         ("off", "extreme-bradycardia", 25.6, 50.0),
     ]
-    assert detected_s(events, d.ON, d.EXTREME_BRADYCARDIA) == [22.5 + DELAY_S]  # beat: 22.4
+    # At 22.0 s the fifth beat, of 22.4 s, can only make it slower.
+    assert detected_s(events, d.ON, d.EXTREME_BRADYCARDIA) == [22.25 + DELAY_S]
+
+
+def test_a_silence_of_two_seconds_decides_no_bradycardia_before_the_fifth_beat() -> None:
+    # After 3 RR of 1.45 s the rate is proven 1.65 s after the last beat, after such of 1.2 s 2.4 s.
+    rest: list[Piece] = [("silence", 3.5, 0), ("noise", 9, 0)]
+    assert [x[:2] for x in said(day([("beats", 14.5, 1.45), *rest]))] == [
+        ("on", "extreme-bradycardia")
+    ]
+    assert said(day([("beats", 12, 1.2), *rest])) == []
 
 
 def test_extreme_bradycardia_does_not_end_while_its_rule_holds() -> None:
     # The first time that 8 RR have a mean over 45/min, the last 4 have one below 40/min.
     slow: list[Piece] = [("beats", 7.2, 1.8), ("beats", 4.4, 1.1), ("beats", 30.4, 1.52)]
     events = day([("beats", 16, 0.5), *slow])
-    assert said(events) == [("on", "extreme-bradycardia", 16.0, 33.33)]
+    assert said(events) == [("on", "extreme-bradycardia", 16.0, 38.4)]
 
 
 def test_extreme_bradycardia_does_not_begin_in_asystole_but_goes_on_through_it() -> None:

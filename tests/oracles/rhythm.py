@@ -192,26 +192,45 @@ def tachycardias(runs: list[list[Beat]], p: Any) -> list[Finding]:
     return found
 
 
-def bradycardias(runs: list[list[Beat]], p: Any) -> list[Finding]:
+def bradycardias(runs: list[list[Beat]], stretches: list[Stretch], p: Any) -> list[Finding]:
     found: list[Finding] = []
     code, present = d.EXTREME_BRADYCARDIA, False
+    known = x.BRADYCARDIA_BEATS - 1
     for run in runs:
         begin = 0  # of the episode's own beats in this run
-        for last in range(x.BRADYCARDIA_BEATS, len(run) + 1):
+        for last in range(known, len(run) + 1):
             beat = run[last - 1]
-            five = run[last - x.BRADYCARDIA_BEATS : last]
-            slow = rate(five) < p["brady_per_min"]
-            if not present:
-                if slow and not beat.step.fibrillation:
-                    present, begin = True, last - x.BRADYCARDIA_BEATS
-                    found.append((d.ON, code, five[0].time, 0, beat.step.decided, rate(five), 0.0))
-                continue
+            five = run[max(last - x.BRADYCARDIA_BEATS, 0) : last]
+            whole = len(five) == x.BRADYCARDIA_BEATS
+            slow = whole and rate(five) < p["brady_per_min"]
             nine = run[begin:last][-x.BRADYCARDIA_END_RR - 1 :]
             enough = len(nine) == x.BRADYCARDIA_END_RR + 1
-            if enough and not slow and rate(nine) > p["brady_end_per_min"]:
+            if not present and slow and not beat.step.fibrillation:
+                present, begin = True, last - x.BRADYCARDIA_BEATS
+                found.append((d.ON, code, five[0].time, 0, beat.step.decided, rate(five), 0.0))
+            elif present and enough and not slow and rate(nine) > p["brady_end_per_min"]:
                 present = False
                 found.append((d.OFF, code, 0, beat.time, beat.step.decided, rate(nine), 0.0))
+            # What the time that follows without a beat proves.
+            first = run[last - known].time
+            for step in silent_steps(beat, stretches, int(p["asystole_s"] * 1e9) // 2):
+                at_most = known * 60e9 / (step.time - first)
+                if not present and at_most < p["brady_per_min"] and not step.fibrillation:
+                    present, begin = True, last - known
+                    found.append((d.ON, code, first, 0, step.decided, at_most, 0.0))
     return found
+
+
+def silent_steps(beat: Beat, stretches: list[Stretch], most: int) -> list[Step]:
+    """Steps that end after a beat, in its stretch, before the next one and in less than `most`."""
+    (stretch,) = (one for one in stretches if beat.step in one.steps)
+    later = [other.time for other in stretch.beats if other.time > beat.time]
+    until = min([*later, beat.time + most - 1])
+    return [
+        step
+        for step in stretch.steps
+        if beat.time < step.time <= until and step.ended == beat.step.ended
+    ]
 
 
 def sure_findings(steps: list[Step]) -> list[Finding]:
@@ -267,7 +286,7 @@ def rhythm(events: NDArray[Any], p: Any) -> list[Finding]:
     runs = runs_of(stretches, asystole)
     found = asystoles(stretches, asystole)
     found += pauses(stretches, pause, asystole)
-    found += bradycardias(runs, p)
+    found += bradycardias(runs, stretches, p)
     found += tachycardias(runs, p)
     found += sure_findings(steps)
     found += minutes(steps, runs)

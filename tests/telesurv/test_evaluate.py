@@ -188,6 +188,7 @@ ALARMS = {
     "a4": ("Asystole", 0, "extreme-bradycardia@280s+20s", 300),  # TN: another condition
     "b1": ("Bradycardia", 1, "extreme-bradycardia@270s+25s", 300),  # TP
     "b2": ("Bradycardia", 0, "extreme-bradycardia@280s+20s", 300),  # FP
+    "b3": ("Bradycardia", 1, "extreme-bradycardia=42@270s+30s", 300),  # TP by the tolerance
     "t1": ("Tachycardia", 1, "extreme-tachycardia@280s+20s", 300),  # TP
     "v1": ("Ventricular_Flutter_Fib", 0, "", 300),  # TN
 }
@@ -213,15 +214,20 @@ def test_alarms_are_judged_by_what_was_known_at_five_minutes(
     assert code == 0
     report = json.loads(out.read_text())
     assert {one["record"]: one["confirmed"] for one in report["alarms"]} == {
-        "a1": True, "a2": False, "a3": False, "a4": False, "b1": True, "b2": True, "t1": True,
-        "v1": False,
+        "a1": True, "a2": False, "a3": False, "a4": False, "b1": True, "b2": True, "b3": True,
+        "t1": True, "v1": False,
     }  # fmt: skip
     counts = {t["type"]: (t["tp"], t["fn"], t["tn"], t["fp"]) for t in report["types"]}
     assert counts == {
-        "Asystole": (1, 1, 2, 0), "Bradycardia": (1, 0, 0, 1), "Tachycardia": (1, 0, 0, 0),
+        "Asystole": (1, 1, 2, 0), "Bradycardia": (2, 0, 0, 1), "Tachycardia": (1, 0, 0, 0),
         "Ventricular_Flutter_Fib": (0, 0, 1, 0),
     }  # fmt: skip
-    assert report["score"]["score"] == pytest.approx((3 + 3) / (3 + 3 + 1 + 5 * 1), abs=1e-6)
+    assert report["score"]["score"] == pytest.approx((4 + 3) / (4 + 3 + 1 + 5 * 1), abs=1e-6)
+    assert [a["record"] for a in report["alarms"] if a["confirmed"] != a["at_default_limits"]] == [
+        "b3"
+    ]
+    strictly = report["at_default_limits"]["score"]["score"]
+    assert strictly == pytest.approx((3 + 3) / (3 + 3 + 1 + 5 * 2), abs=1e-6)
     assert report["score"]["low"] < report["score"]["score"] < report["score"]["high"]
     assert report["whole_set_score"] is None  # no false tachycardia among them
     seen = {one["record"]: [s["condition"] for s in one["seen"]] for one in report["alarms"]}
