@@ -69,6 +69,25 @@ def test_slow_ventricular_beats_are_a_couplet_but_no_run() -> None:
     assert onset_s > at(16)
 
 
+@pytest.mark.parametrize(
+    ("heights", "is_found"),
+    [
+        ([1.0, -1.0, 1.9, 1.0, 1.9], True),  # each within twice its neighbour, either way
+        ([0.5, 0.9, 1.6, 2.9, 5.0], True),  # waxing
+        ([1.0, 1.0, 2.1, 1.0, 1.0], False),
+        ([3.0, 1.0, 1.0, 1.0, 1.0, 1.0], True),  # five in a row after the one that differs
+        ([1.0, 1.0, 1.0, 1.0, 0.0], False),
+    ],
+)
+def test_beats_of_a_tachycardia_are_alike_in_height(heights: list[float], is_found: bool) -> None:
+    events = events_of(beats_of(N16 + "V" * len(heights) + N16, 0.5))
+    beats = np.flatnonzero(events["kind"] == d.BEAT)
+    events["value"][beats[16 : 16 + len(heights)]] = heights
+    said = told(run(k, events)[0])
+    begins = at(16 + len(heights) - 5)
+    assert [one[:3] for one in said[:1]] == [("on", "ventricular-tachycardia", begins)] * is_found
+
+
 def test_one_other_beat_breaks_a_run() -> None:
     # The definition is kept to: a missed beat class is not guessed.
     letters = N16 + "VVVVNVVVV" + N16

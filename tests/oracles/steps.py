@@ -16,6 +16,7 @@ Finding = tuple[int, int, int, int, int, float, float]
 class Beat:
     time: int
     flags: int
+    value: float
 
     @property
     def sure(self) -> bool:
@@ -54,7 +55,7 @@ def steps_of(events: NDArray[Any]) -> list[Step]:
             if len(waiting) == PENDING:
                 crowded = True
             else:
-                waiting[time] = Beat(time, event["flags"].item())
+                waiting[time] = Beat(time, event["flags"].item(), value)
         elif kind == d.MARK and last is not None and time >= last:
             readable = value >= time - last - SLACK_NS and not crowded
             step = Step(time, event["decided_ns"].item(), readable, int(value), fibrillating)
