@@ -1,5 +1,6 @@
 """Numbers, params and state of the `beats` kernel; `beats` describes the rules."""
 
+from math import ceil
 from typing import Any
 
 import numpy as np
@@ -7,6 +8,17 @@ from numpy.typing import NDArray
 
 from telesurv_kernels._biquad import highpass, lowpass
 from telesurv_kernels._candidates import MEMORY, PENDING, QUARTERS
+from telesurv_kernels._pulses import (
+    EDGE_CODES_MIN,
+    EDGE_MV,
+    EDGE_NEVER,
+    FIT_S,
+    NARROW_RATE_HZ,
+    NARROW_S,
+    PULSE_RATE_HZ,
+    PULSE_S,
+    TAIL_MV,
+)
 from telesurv_kernels._shapes import CODES, LEARN_REACH_S, POINTS, SHAPES, grid_of
 from telesurv_kernels.quality import CONSTANT, LEAD_OFF_BIT, MISSING
 
@@ -69,6 +81,11 @@ PARAMS = np.dtype(
         ("before", np.int64),  # from its first point to the R-peak
         ("after", np.int64),  # from the R-peak to the last sample that it takes
         ("near", np.int64),  # positions about a beat at which it is laid over a shape
+        ("edge", np.int64),  # codes from one sample to the next that begin a pacing pulse
+        ("pulse", np.int64),  # samples that one may take
+        ("pulse_fit", np.int64),  # of each stretch of which the tail is known
+        ("tail_end", np.float64),  # codes
+        ("narrow", np.int64),  # samples from a narrow peak to its feet; 0: not looked for
         ("floor_power", np.int64),  # sum of uV squared over `power` samples
     ]
 )
@@ -123,6 +140,14 @@ STATE = np.dtype(
         ("scanned", np.int64),  # sample up to which known shapes were looked for
         ("shape_uses", np.int64, (SHAPES,)),  # beats that each shape was learnt from
         ("shapes", np.float32, (SHAPES, 2, POINTS)),  # slopes and bends, sums of codes
+        ("raw", np.int64, (2,)),  # last codes, pacing pulses included
+        ("pulse", np.int64),  # NOTHING, HELD, FIT or TAIL
+        ("pulse_base", np.int64),  # code before it
+        ("pulse_height", np.int64),
+        ("pulse_left", np.int64),  # samples of the present stage
+        ("tail_sum", np.int64, (2,)),
+        ("tail", np.float64),  # codes
+        ("tail_decay", np.float64),  # a sample
         ("readable_recent", np.int64, (QUARTERS,)),
         ("codes", np.int16, (CODES,)),
         ("band_uv", np.int16, (BAND,)),
@@ -161,6 +186,14 @@ def params(rate_hz: float, scale_mv: float) -> NDArray[Any]:
     made["before"] = points * stride // 2
     made["after"] = (points + 1) * stride - points * stride // 2 - 1
     made["near"] = round(LEARN_REACH_S * rate_hz / grid)
+    made["edge"] = EDGE_NEVER
+    if rate_hz >= PULSE_RATE_HZ:
+        made["edge"] = min(max(round(EDGE_MV / abs(scale_mv)), EDGE_CODES_MIN), EDGE_NEVER)
+    made["pulse"] = ceil(PULSE_S * rate_hz) + 1
+    made["pulse_fit"] = ceil(FIT_S * rate_hz)
+    if rate_hz >= NARROW_RATE_HZ:
+        made["narrow"] = ceil(NARROW_S * rate_hz)
+    made["tail_end"] = TAIL_MV / abs(scale_mv)
     for name, seconds in (
         ("hill", HILL_S),
         ("peak", PEAK_S),

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from telesurv_kernels._dtypes import UNSURE
 from telesurv_kernels._jit import kernel
+from telesurv_kernels._pulses import is_pulse
 from telesurv_kernels._shapes import CODES, KNOWN_USES, LIKENESS, best_of, compare
 
 RIVAL_RR = 0.4  # ... if also within this share of the usual RR
@@ -151,6 +152,8 @@ def consider(s: Any, p: Any, top: int, top_sample: int, sample: int, work: NDArr
         if deflection > best:
             best = deflection
             peak = k
+    if is_pulse(s, p, first, last, total, peak):
+        return
     if s["beats"] > 0 and peak - s["last"] < p["refractory"]:
         return
     steepest: Any = 0

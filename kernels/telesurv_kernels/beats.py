@@ -1,5 +1,6 @@
 """Beats of an ECG lead: R-peaks, found sample by sample.
 
+0. Pacing pulses are taken out, from 400 Hz on (`_pulses`).
 1. Band-pass of 8 to 22 Hz, where a QRS has its energy and P, T and baseline have little
    (Elgendi, Jonkman and De Boer 2010, found 8 to 20 Hz best), in whole uV.
 2. Power of the last 100 ms, about a QRS. Its hills are the candidates: a hill is over when
@@ -76,6 +77,15 @@ from telesurv_kernels._beats_rule import (
 from telesurv_kernels._candidates import ALWAYS, PENDING, begin, consider, put
 from telesurv_kernels._dtypes import GAP
 from telesurv_kernels._jit import kernel
+from telesurv_kernels._pulses import (
+    CODE_MAX,
+    EDGE_SHARE,
+    FIT,
+    HELD,
+    NOTHING,
+    begin_pulse,
+    without_pulse,
+)
 from telesurv_kernels._shapes import CODES, ROWS, WIDTH
 from telesurv_kernels._verdicts import judge, mark
 from telesurv_kernels.quality import MISSING
@@ -164,6 +174,7 @@ def advance(
             s["begun"] = 0
             s["pending"] = 0
             s["due"] = ALWAYS
+            s["pulse"] = NOTHING
         begun = s["begun"]
         count = s["count"]
         dead = s["dead"]
@@ -179,10 +190,16 @@ def advance(
         due = s["due"]
         readable = s["readable"]
         calm = s["calm"]
+        pulse = s["pulse"]
+        raw1, raw2 = s["raw"][0], s["raw"][1]
+        edge = p["edge"]
         left = quarter - count % quarter  # samples of this quarter, this one included
-        for k in range(first, last):
-            code = samples[k]
+        k = first
+        while k < last:
+            # The sample at k may be a special one; those that follow it until `stop` are not.
             bit = mask[k]
+            raw: Any = np.int64(samples[k])
+            stop = k + 1
             if bit & NO_SIGNAL:
                 dead += 1
             else:
@@ -192,56 +209,95 @@ def advance(
                     begun = 1
                     due = s["due"]
                     readable = 0
-                    offset_mv = code * scale_mv
+                    offset_mv = raw * scale_mv
                     x1 = x2 = h1 = h2 = b1 = b2 = 0.0
                     power = top = 0
                     rising = 0
                     top_sample = count
                     band_uv[:] = 0
+                    pulse = NOTHING
+                    raw1 = raw2 = raw
                 dead = 0
-            if missing != 0 and bit & MISSING == 0:
-                # The signal goes on where it left off: no step for the filters to ring.
-                offset_mv = code * scale_mv - x1
-            missing = bit & MISSING
-            x = x1 if missing != 0 else code * scale_mv - offset_mv
-            h = hb0 * x + hb1 * x1 + hb2 * x2 - ha1 * h1 - ha2 * h2
-            b = lb0 * h + lb1 * h1 + lb2 * h2 - la1 * b1 - la2 * b2
-            x2 = x1
-            x1 = x
-            h2 = h1
-            h1 = h
-            b2 = b1
-            b1 = b
-            uv = np.int64(np.rint(min(max(b * 1000.0, -BAND_UV_MAX), BAND_UV_MAX)))
-            old = np.int64(band_uv[(count - window) & (BAND - 1)])
-            power += uv * uv - old * old
-            band_uv[count & (BAND - 1)] = uv
-            slot = count & (CODES - 1)
-            codes[slot] = codes[(count - 1) & (CODES - 1)] if missing != 0 else code
-            bits[slot] = bit
-            readable += bit == 0
-            calm = min(calm, power)
+            code: Any = raw
+            if bit & MISSING:
+                code = np.int64(codes[(count - 1) & (CODES - 1)])
+                pulse = NOTHING
+                missing = 1
+            else:
+                if missing != 0:
+                    # The signal goes on where it left off: no step for the filters to ring.
+                    offset_mv = raw * scale_mv - x1
+                    raw1 = raw2 = raw
+                    missing = 0
+                sharp = abs(raw - raw1) >= edge and EDGE_SHARE * abs(raw1 - raw2) <= abs(raw - raw1)
+                if begun != 0 and sharp and pulse != HELD and pulse != FIT:
+                    # The step before may be the pulse's first part of a sample.
+                    code = np.int64(codes[(count - 1) & (CODES - 1)]) - (raw1 - raw2)
+                    code = min(max(code, -CODE_MAX), CODE_MAX)
+                    begin_pulse(s, p, code, raw)
+                    pulse = HELD
+                elif pulse != NOTHING:
+                    code = without_pulse(s, p, raw)
+                    pulse = s["pulse"]
+                elif bit & NO_SIGNAL == 0:
+                    stop = min(last, k + left, k + max(due - count, 0) + 1)
+                raw2 = raw1
+                raw1 = raw
+            shift = count - k  # from indices of this batch to the row's samples
+            over = False
+            while True:
+                at = k + shift
+                x = code * scale_mv - offset_mv
+                h = hb0 * x + hb1 * x1 + hb2 * x2 - ha1 * h1 - ha2 * h2
+                b = lb0 * h + lb1 * h1 + lb2 * h2 - la1 * b1 - la2 * b2
+                x2 = x1
+                x1 = x
+                h2 = h1
+                h1 = h
+                b2 = b1
+                b1 = b
+                uv = np.int64(np.rint(min(max(b * 1000.0, -BAND_UV_MAX), BAND_UV_MAX)))
+                old = np.int64(band_uv[(at - window) & (BAND - 1)])
+                power += uv * uv - old * old
+                band_uv[at & (BAND - 1)] = uv
+                codes[at & (CODES - 1)] = code
+                bits[at & (CODES - 1)] = bit
+                readable += bit == 0
+                calm = min(calm, power)
+                k += 1
+                if rising != 0:
+                    if power > top:
+                        top = power
+                        top_sample = at
+                    elif 2 * power < top or at - top_sample >= hill:
+                        over = True
+                        break
+                elif power < top:
+                    top = power
+                elif power > 2 * top:
+                    rising = 1
+                    top = power
+                    top_sample = at
+                if k >= stop:
+                    break
+                bit = mask[k]
+                code = np.int64(samples[k])
+                if bit & NO_SIGNAL or abs(code - raw1) >= edge:
+                    break
+                raw2 = raw1
+                raw1 = code
+            left -= k + shift - count
+            count = k + shift - 1  # the last sample that was taken
             if begun == 0:
-                pass  # no signal since the restart
-            elif rising != 0:
-                if power > top:
-                    top = power
-                    top_sample = count
-                elif 2 * power < top or count - top_sample >= hill:
-                    consider(s, p, top, top_sample, count, work)
-                    due = count
-                    rising = 0
-                    top = power
-            elif power < top:
+                rising = 0  # no signal since the restart
+            elif over:
+                consider(s, p, top, top_sample, count, work)
+                due = count
+                rising = 0
                 top = power
-            elif power > 2 * top:
-                rising = 1
-                top = power
-                top_sample = count
             if count >= due and begun != 0:
                 found = judge(s, p, row, segment, count, findings, found, work)
                 due = s["due"]
-            left -= 1
             if left == 0:
                 left = quarter
                 if begun != 0:
@@ -270,4 +326,7 @@ def advance(
         s["due"] = due
         s["readable"] = readable
         s["calm"] = calm
+        s["pulse"] = pulse
+        s["raw"][0] = raw1
+        s["raw"][1] = raw2
     return found

@@ -17,34 +17,19 @@ from telesurv_kernels import quality
 PACED = [name for name in CASES if name.startswith(("paced", "lost"))]
 OTHERS = [name for name in CASES if name not in PACED]
 
-FAILING = {
-    "narrow-pulse": "pulses of 10 ms are counted as beats",
-}
-PULSES_COUNTED = "pacing pulses without capture are counted as beats"
-
 
 def faults(name: str) -> list[str]:
     case = CASES[name]()
     return monitor.faults(case, monitor.show(case))
 
 
-@pytest.mark.parametrize(
-    "name",
-    [
-        pytest.param(name, marks=pytest.mark.xfail(reason=FAILING[name]))
-        if name in FAILING
-        else name
-        for name in OTHERS
-    ],
-)
+@pytest.mark.parametrize("name", OTHERS)
 def test_a_signal_of_the_standard_is_shown_as_it_is(name: str) -> None:
     assert faults(name) == []
 
 
 @pytest.mark.parametrize("tail", TAILS)
-@pytest.mark.parametrize(
-    "word", ["paced", pytest.param("lost", marks=pytest.mark.xfail(reason=PULSES_COUNTED))]
-)
+@pytest.mark.parametrize("word", ["paced", "lost"])
 def test_pacing_pulses_are_no_beats(word: str, tail: str) -> None:
     names = [n for n in PACED if n.startswith(word) and n.partition("hz")[2] == tail]
     assert len(names) == 16

@@ -6,14 +6,16 @@ Shares only constants with the kernel. Filters are scipy's, sums are NumPy's.
 from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import pairwise
+from math import ceil
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import signal
 
+from oracles.beat_pulses import without_pulses
 from telesurv_kernels import _beats_rule as k
 from telesurv_kernels import _candidates as c
-from telesurv_kernels import _shapes
+from telesurv_kernels import _pulses, _shapes
 from telesurv_kernels._dtypes import UNSURE
 from telesurv_kernels.quality import MISSING
 
@@ -63,10 +65,18 @@ def stretches(
 
 
 def without_holes(
-    codes: NDArray[np.int16], bits: NDArray[np.uint8], scale_mv: float
+    codes: NDArray[np.int16], bits: NDArray[np.uint8], rate_hz: float, scale_mv: float
 ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-    """Return codes and mV in which missing samples repeat the last one, without a step after."""
+    """Return codes and mV in which missing samples repeat the last one, without a step after.
+
+    Pacing pulses are taken out between the holes.
+    """
     filled = codes.astype(np.int64)
+    missing = (bits & MISSING).astype(bool)
+    edges = [0, *(np.flatnonzero(np.diff(missing)) + 1).tolist(), len(codes)]
+    for first, last in pairwise(edges):
+        if not missing[first]:
+            filled[first:last] = without_pulses(filled[first:last], rate_hz, scale_mv)
     mv = np.zeros(len(codes))
     offset = filled[0] * scale_mv
     for i in range(1, len(codes)):
@@ -126,9 +136,24 @@ def candidates(
             continue
         near = filled[first : last + 1]
         peak = first + int(np.argmax(np.abs(near * len(near) - near.sum())))
+        if is_pulse(near, peak - first, n):
+            continue
         uv = float(np.sqrt(power[top] / n(k.POWER_S)))
         height = float((filled[peak] * len(near) - near.sum()) / len(near) * scale_mv)
         step = n(k.STEP_S)
         slope = float(np.abs(near[step:] - near[:-step]).max(initial=0) * scale_mv)
         found[gap + over] = Candidate(gap + peak, uv, height, slope, UNSURE if bits[peak] else 0)
     return found
+
+
+def is_pulse(near: NDArray[np.int64], peak: int, n: Samples) -> bool:
+    """Return whether nothing but a pulse is among the codes about a peak."""
+    feet = ceil(_pulses.NARROW_S * n.rate_hz)
+    if n.rate_hz < _pulses.NARROW_RATE_HZ or not feet <= peak < len(near) - feet:
+        return False
+    away = near * len(near) - near.sum()
+    away *= np.sign(away[peak])
+    if max(away[peak - feet], away[peak + feet]) > _pulses.NARROW_SHARE * away[peak]:
+        return False
+    beside = np.concatenate([away[: peak - feet + 1], away[peak + feet :]])
+    return bool(np.abs(beside).max() <= _pulses.PULSE_ALONE * away[peak])

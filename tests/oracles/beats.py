@@ -322,7 +322,8 @@ def findings(
     for i in np.flatnonzero(bits & MISSING):
         remembered[i] = remembered[i - 1] if i else 0
     for gap, end in stretches(bits, restarts, n):
-        filled, mv = without_holes(codes[gap:end], bits[gap:end], scale_mv)
+        filled, mv = without_holes(codes[gap:end], bits[gap:end], rate_hz, scale_mv)
+        remembered[gap:end] = filled
         power = power_of(mv, n)
         judge = Judge(n, gap, known, filled, power, bits[gap:end], scale_mv, remembered)
         seen = candidates(filled, power, bits[gap:end], gap, scale_mv, n)
