@@ -15,7 +15,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from benchmarks import common, ecg_detectors, kafka, patients, plot, startup, table
 
 RESULTS = Path(__file__).parent / "results"
-SECTIONS = ("engine", "worker", "startup", "memory", "ecg", "monitor")
+SECTIONS = ("engine", "worker", "startup", "memory", "ecg", "agreement", "monitor")
 PEERS = ("neurokit2", "sleepecg")
 SLOW_SHARE = 8
 """Slow detectors get every so-many-th record in pieces and with holes."""
@@ -130,6 +130,10 @@ class Run:
         if "mitdb" in found[ecg_detectors.OURS]["counts"]["whole"]:
             plot.draw({"detectors": found})
         return {"detectors": found, "cost": cost}
+
+    def agreement(self) -> dict[str, Any]:
+        """Beat for beat beside two peers, where nobody marked the beats."""
+        return self.child("agreement with peers", "agreement")
 
     def monitor(self) -> dict[str, Any]:
         """What is shown of the monitor standard's test signals."""

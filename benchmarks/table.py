@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from benchmarks import ecg_table, monitor_table
+from benchmarks import agreement_table, ecg_table, monitor_table
 from benchmarks.markdown import about, middle, table
 
 LOOP = {"neurokit2": "consumer loop, NeuroKit2", "sleepecg": "consumer loop, SleepECG"}
@@ -18,6 +18,7 @@ def markdown(results: dict[str, Any]) -> str:
         ("startup", _startup),
         ("memory", _memory),
         ("ecg", ecg_table.page),
+        ("agreement", agreement_table.page),
         ("monitor", monitor_table.page),
     ):
         if name in results:
@@ -36,6 +37,8 @@ def short(results: dict[str, Any]) -> str:
         lines.append(f"worker on Kafka: {rate:,.0f} patient-seconds a CPU-second")
     if "ecg" in results:
         lines.append(ecg_table.short(results["ecg"]))
+    if "agreement" in results:
+        lines.append(agreement_table.short(results["agreement"]))
     if "monitor" in results:
         lines.append(monitor_table.short(results["monitor"]))
     return "\n".join(lines)
