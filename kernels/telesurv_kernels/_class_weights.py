@@ -9,17 +9,13 @@ gain, polarity, lead or patient. Made with version 1 of `classes`.
 
 VERSION = 1
 
-# What `_evidence` computes, in its order: distance from the dominant kind, early, early against
-# irregularity, slower slopes, pauses after the kind, wider kind, T differs, T opposite, wide;
-# of the dominant kind, common kind, noise, when the next usual beat was due.
-VENTRICULAR_SIGNS = (1, 1, 1, 1, 1, 1, 1, 1, 1, -1, -1, -1, -1)
+# What `_evidence` computes, in its order: early against irregularity, wider kind, wide, larger,
+# T differs, T opposite; of the dominant kind, noise, when the next usual beat was due.
+VENTRICULAR_SIGNS = (1, 1, 1, 1, 1, 1, -1, -1, -1)
 
-# Early against irregularity, against the dominant kind, against the last RR, P differs;
-# distance from the dominant kind, irregularity.
-SUPRAVENTRICULAR_SIGNS = (1, 1, 1, 1, -1, -1)
+# Early against the unsteadiness of the basic rhythm, P differs; distance from the dominant kind.
+SUPRAVENTRICULAR_SIGNS = (1, 1, -1)
 
 # The bias first.
-VENTRICULAR_WEIGHTS = (
-    -3.71, 3.19, 2.77, 0.50, 2.16, 4.38, 0.81, 1.05, 1.32, 1.61, -2.65, -0.31, -1.82, -2.69,
-)  # fmt: skip
-SUPRAVENTRICULAR_WEIGHTS = (-4.07, 0.43, 7.86, 1.70, 1.85, -1.44, -5.89)
+VENTRICULAR_WEIGHTS = (-2.03, 1.03, 3.59, 1.96, 3.24, 0.71, 1.31, -3.89, -1.85, -4.28)
+SUPRAVENTRICULAR_WEIGHTS = (-5.13, 1.48, 1.20, -1.46)

@@ -13,41 +13,50 @@ from telesurv_kernels._class_weights import SUPRAVENTRICULAR_WEIGHTS, VENTRICULA
 from telesurv_kernels._dtypes import NORMAL, SUPRAVENTRICULAR, UNSURE, VENTRICULAR
 from telesurv_kernels._jit import kernel
 from telesurv_kernels._kinds import (
+    CODES,
+    EARLY_MEAN,
+    FAST_RR_S,
     INTERVALS,
     KIND_BEATS,
     KINDS,
+    MICRO,
     RING,
+    RR_S_FIRST,
     RR_S_MAX,
     SHARE_BEATS,
     SIMILAR,
+    SQUARES,
     SURELY_SIMILAR,
+    TOTALS,
     alike,
     centre,
     clip,
-    code_at,
     compare,
     elect,
     found_kind,
+    gather,
     learn_long,
     learn_shape,
     masked_within,
     mean_rr_s,
     median_step_s,
     similarity,
+    sum_up,
     towards,
 )
 
 P_RR_S = 0.45  # after a shorter RR, P lies in the T before
-SINUS_RR = 0.85  # of the mean RR; the P of an earlier beat is none to learn
 RUN_RR_S = 0.65  # a run of ventricular beats is faster than this (92/min)
-RUN = 2.0  # evidence that it goes on
-TOGETHER = 0.7  # share of a kind's vote in the evidence of a beat
+RUN = 1.0  # evidence that it goes on
+TOGETHER = 0.85  # share of a kind's vote in the evidence of a beat
 EVIDENCE_MAX = 8.0
 LEAN = 0.4  # evidence that a beat must have to be ventricular
-LEAN_SUPRAVENTRICULAR = -0.5  # or supraventricular
+LEAN_SUPRAVENTRICULAR = -1.0  # or supraventricular
 REGULAR = 0.15  # median difference of RR, as share of the mean, of a regular rhythm
+LATE = 1.15  # of the basic RR: a rhythm as slow may be an escape
+SUDDEN = 0.87  # of the basic RR and of the RR before: a beat that comes so early is no sinus beat
+SUDDEN_BEATS = 60  # in a row that are no faster than that: a new basic rhythm
 WIDE_S, WIDER_S = 0.08, 0.06  # a width from here on counts, fully when so much longer
-SHARE_MIN = 0.003  # one beat of SHARE_BEATS
 ON_TIME = 0.15  # of an RR; so much off, or so irregular, a beat says nothing by its time
 NOISE_MIN, NOISE_LOG = 1e-3, -2.5  # below exp(-2.5), 8 % of a QRS, noise does not count
 
@@ -56,7 +65,7 @@ FEATURES = V_FEATURES + len(SUPRAVENTRICULAR_WEIGHTS) - 1
 
 
 @kernel
-def _sum(s: Any, weights: NDArray[Any], first: int) -> float:
+def _sum(s: Any, weights: NDArray[np.float64], first: int) -> float:
     """Return the bias and the weighted features from the `first` on."""
     total = 0.0 + weights[0]
     for i in range(1, weights.size):
@@ -65,58 +74,91 @@ def _sum(s: Any, weights: NDArray[Any], first: int) -> float:
 
 
 @kernel
-def _direction(s: Any, p: Any, middle: int, known: int, size: float) -> Any:
+def _direction(p: Any, work: NDArray[np.int64], middle: int, last: int, size: float) -> Any:
     """Return the T's mean deflection: below 0 where it stands against the QRS."""
-    ring = s["ring"]
-    base = 0.0
-    for block in range(middle - p["base"][0], middle - p["base"][1]):
-        base += code_at(ring, block)
-    base /= p["base"][0] - p["base"][1]
-    last = min(middle + p["t"][1], known - 1)
-    t = 0.0
-    for block in range(middle + p["t"][0], last):
-        t += code_at(ring, block) - base
-    t /= max(last - middle - p["t"][0], 1)
-    area = 0.0
-    for block in range(middle - p["half"], middle + p["half"] + 1):
-        area += code_at(ring, block) - base
+    total = 0
+    for i in range(middle - p["base"][0], middle - p["base"][1]):
+        total += work[CODES, i]
+    base = total / (p["base"][0] - p["base"][1])
+    first = middle + p["t"][0]
+    until = min(middle + p["t"][1], last)
+    total = 0
+    for i in range(first, until):
+        total += work[CODES, i]
+    t = total / (until - first) - base if until > first else 0.0
+    total = work[TOTALS, p["search"]]
     rms = size / np.sqrt(2.0 * p["half"] + 1.0)
-    return t / rms if area > 0 else -t / rms
+    return t / rms if total > base * (2 * p["half"] + 1) else -t / rms
 
 
 @kernel
-def _noise(s: Any, p: Any, block: int, size: float) -> Any:
+def _noise(p: Any, work: NDArray[np.int64], at: int, size: float) -> Any:
     """Return the log of the roughness (second differences) before the QRS, as its share."""
-    ring = s["ring"]
-    total = 0.0
-    for i in range(block - p["before"], block - p["centre"]):
-        bend = code_at(ring, i + 1) - 2 * code_at(ring, i) + code_at(ring, i - 1)
+    total = 0
+    for i in range(at - p["before"], at - p["centre"]):
+        bend = work[CODES, i + 1] - 2 * work[CODES, i] + work[CODES, i - 1]
         total += bend * bend
     rms = size / np.sqrt(2.0 * p["half"] + 1.0)
     return np.log(NOISE_MIN + np.sqrt(total / (p["before"] - p["centre"])) / rms)
 
 
 @kernel
-def _timing(s: Any, rr_s: float) -> tuple[float, float, float, float]:
-    """Return RR over the mean, over the one before, over the dominant kind's; irregularity."""
-    mean_s = mean_rr_s(s, rr_s)
-    irregular = median_step_s(s) / mean_s if s["intervals"] > 2 else 0.0
-    if rr_s == 0:
-        return 1.0, 1.0, 1.0, irregular
-    last_s = s["last_rr_s"]
-    dominant = s["dominant"]
-    usual_s = np.float64(s["rr_mean_s"][dominant]) if s["timed"][dominant] > 0 else mean_s
-    return rr_s / mean_s, rr_s / last_s if last_s > 0 else 1.0, rr_s / usual_s, irregular
+def _rhythm(s: Any, rr_s: float, work: NDArray[np.int64]) -> tuple[float, float, float, float]:
+    """Return the mean RR and its irregularity: of all beats, and of the basic rhythm.
+
+    Irregularity is the median difference of successive RR as a share of their mean. As long as
+    the basic rhythm is not known, every beat is of it.
+    """
+    intervals, basics = s["intervals"], s["basics"]
+    if intervals == 0:
+        mean_s = rr_s if rr_s > 0 else RR_S_FIRST
+        return mean_s, 0.0, mean_s, 0.0
+    mean_s = mean_rr_s(s["rr_us"], intervals)
+    irregular = median_step_s(s["rr_us"], intervals, work) / mean_s
+    if basics <= 2:
+        return mean_s, irregular, mean_s, irregular
+    basic_s = mean_rr_s(s["basic_us"], basics)
+    return mean_s, irregular, basic_s, median_step_s(s["basic_us"], basics, work) / basic_s
 
 
 @kernel
-def classify(s: Any, p: Any, peak: int, flags: int) -> int:
+def _learn_times(s: Any, kind: int, last_kind: int, rr_s: float, by_mean: float, by: float) -> None:
+    """Learn from the RR before a beat, `by`: as a share of the basic one."""
+    last_s = s["last_rr_s"]
+    if rr_s > 0:
+        timed = s["timed"][kind] + 1
+        s["timed"][kind] = timed
+        s["early"][kind] = towards(s["early"][kind], by_mean, timed)
+        s["rr_mean_s"][kind] = towards(s["rr_mean_s"][kind], rr_s, timed)
+    fast = 0.0 < rr_s < FAST_RR_S or by_mean < EARLY_MEAN
+    if s["row_kind"] != kind + 1 or fast or by > LATE:
+        s["row"] = 0
+    s["row_kind"] = kind + 1
+    s["row"] += 1
+    sudden = s["sudden"] > 0 or (last_s > 0 and rr_s < SUDDEN * last_s)
+    s["sudden"] = s["sudden"] + 1 if sudden and rr_s > 0.0 and by < SUDDEN else 0
+    if s["sudden"] > SUDDEN_BEATS:
+        s["basics"] = 0
+        s["sudden"] = 0
+    if 0.0 < rr_s < RR_S_MAX:
+        rr_us = np.int32(np.rint(rr_s * MICRO))
+        s["rr_us"][s["intervals"] & (INTERVALS - 1)] = rr_us
+        s["intervals"] += 1
+        s["last_rr_s"] = rr_s
+        if s["sudden"] == 0 and kind == s["dominant"] and last_kind == kind + 1:
+            s["basic_us"][s["basics"] & (INTERVALS - 1)] = rr_us
+            s["basics"] += 1
+
+
+@kernel
+def classify(s: Any, p: Any, peak: int, flags: int, work: NDArray[np.int64]) -> int:
     """Judge the beat whose R-peak is the sample `peak`, learn from it, return its class."""
     block_hz = p["block_hz"]
     block = peak // p["factor"]
     known = s["count"] // p["factor"]  # blocks that are complete
     half = p["half"]
     search = p["search"]
+    before = p["before"]
     reach = p["centre"] + search
     rr_s = 0.0
     if s["follows"] != 0:
@@ -127,34 +169,20 @@ def classify(s: Any, p: Any, peak: int, flags: int) -> int:
     last_ventricular = s["last_ventricular"]
     s["last_kind"] = 0
     s["last_ventricular"] = 0
-    oldest = max(s["begin"], known - RING)
-    turn = oldest - oldest % RING  # blocks are counted from here: see `code_at`
-    oldest -= turn
-    block -= turn
-    known -= turn
-    if block - reach - p["before"] - 1 < oldest or block + reach + half + 1 >= known:
+    begin = block - reach - before - 1  # work counts from here
+    if begin < max(s["begin"], known - RING) or block + reach + half + 1 >= known:
         s["last_rr_s"] = 0.0
         return 0
+    known = min(known, block + reach + p["after"]) - begin
+    gather(s, begin, known, work)
 
     # What the QRS looks like.
-    middle, length = centre(s, p, block)
-    near = s["near"]
-    size = 2 * half + 1
-    total: Any = 0
-    squares: Any = 0
-    slopes: Any = 0
-    for i in range(size + 2 * search):
-        near[i] = code_at(s["ring"], middle - half - search + i)
-    for i in range(search, search + size):
-        value = np.int64(near[i])
-        total += value
-        squares += value * value
-        before = middle - half + i - search
-        slope = code_at(s["ring"], before + 1) - code_at(s["ring"], before - 1)
-        slopes += slope * slope
-    norm = np.sqrt(max(squares - total * total / size, 1e-6))
+    at = block - begin
+    middle, length = centre(p, work, at)
+    sum_up(p, work, middle)
+    total = work[TOTALS, search]
+    norm = np.sqrt(max(work[SQUARES, search] - total * total / (2 * half + 1), 1e-6))
     width_s = length / block_hz
-    pace = 0.5 * np.sqrt(np.float64(slopes)) / norm * block_hz
 
     # Which kind it resembles.
     kind = -1
@@ -167,7 +195,7 @@ def classify(s: Any, p: Any, peak: int, flags: int) -> int:
         other = (dominant + after) % KINDS
         if s["members"][other] == 0:
             continue
-        correlation, other_shift = compare(s, p, other)
+        correlation, other_shift = compare(s, p, work, middle, other)
         alike_by = similarity(correlation, norm / np.float64(s["size"][other]))
         if alike_by > resemblance:
             resemblance = alike_by
@@ -178,61 +206,55 @@ def classify(s: Any, p: Any, peak: int, flags: int) -> int:
             usual_shift = other_shift
             if alike_by >= SURELY_SIMILAR:
                 break
-    if flags & UNSURE or masked_within(s, middle - half - search, middle + half + search + 1):
+    qrs = begin + middle
+    if flags & UNSURE or masked_within(s, qrs - half - search, qrs + half + search + 1):
         s["last_rr_s"] = 0.0
         if kind < 0 or resemblance < SIMILAR:
             return 0
         ventricular = kind != dominant and np.float64(s["vote"][kind]) > LEAN
         return VENTRICULAR if ventricular else NORMAL
+    first = s["beats"] == 0
     if kind < 0 or resemblance < SIMILAR:
         kind = found_kind(s)
         if last_kind == kind + 1:
             last_kind = 0  # it was given up
+        if s["row_kind"] == kind + 1:
+            s["row_kind"] = 0
         shift = 0
         s["size"][kind] = norm
         s["width_s"][kind] = width_s
-        s["pace"][kind] = pace
-        if s["beats"] == 0:
+        if first:
             dominant = kind
             s["dominant"] = kind
 
     # How it differs from the dominant kind, and when it came.
-    by_mean, by_last, by_usual, irregular = _timing(s, rr_s)
-    first = s["beats"] == 0
+    mean_s, irregular, basic_s, unsteady = _rhythm(s, rr_s, work)
+    by_mean = rr_s / mean_s if rr_s > 0 else 1.0
+    by_basic = rr_s / basic_s if rr_s > 0 else 1.0
     ratio = 1.0 if first else norm / np.float64(s["size"][dominant])
     apart = 1.0 + ratio * ratio - 2.0 * ratio * (1.0 if first else usual)
-    apart = min(np.sqrt(max(apart, 0.0)) / max(1.0, ratio), 1.2)
-    origin = middle + usual_shift - p["before"]
-    t_alike = alike(s, origin, p["t_begin"], min(p["before"] + p["after"], known - origin))
-    p_alike = alike(s, origin, 0, p["p_end"]) if rr_s >= P_RR_S else 0.0
+    origin = middle + usual_shift - before
+    t_alike = alike(s, work, origin, p["t_begin"], min(before + p["after"], known - origin))
+    p_alike = alike(s, work, origin, 0, p["p_end"]) if rr_s >= P_RR_S else 0.0
     own = kind == dominant
     usual_width_s = np.float64(s["width_s"][dominant])
-    share = np.float64(s["share"][kind])
     f = s["features"]
-    f[0] = apart
-    f[1] = clip(1.0 - by_mean, 0.0, 0.5)
-    f[2] = clip((1.0 - by_mean) / (0.1 + irregular), 0.0, 3.0)
-    f[3] = clip(np.log(np.float64(s["pace"][dominant]) / max(pace, 1e-3)), -0.2, 0.8)
-    f[4] = 0.0 if own else clip(np.float64(s["pause"][kind]) - 1.0, -0.2, 0.5)
-    f[5] = 0.0
+    f[0] = clip((1.0 - by_mean) / (0.1 + irregular), 0.0, 3.0)
+    f[1] = 0.0
     if not own and usual_width_s > 0 and s["width_s"][kind] > 0:
-        f[5] = clip(np.log(np.float64(s["width_s"][kind]) / usual_width_s), -0.2, 0.7)
-    f[6] = clip(1.0 - t_alike, 0.0, 1.5)
-    f[7] = clip(-_direction(s, p, middle, known, norm), -1.0, 2.0)
-    f[8] = clip((width_s - WIDE_S) / WIDER_S, 0.0, 1.0)
-    f[9] = 1.0 if own else 0.0
-    f[10] = 0.0 if own else 1.0 - np.log(share + SHARE_MIN) / np.log(SHARE_MIN)
-    f[11] = clip(_noise(s, p, block, norm) - NOISE_LOG, 0.0, 3.0)
-    # Where the next usual beat was due: a block or an axis that changed, rather than an ectopy.
-    due = max(1.0 - abs(by_usual - 1.0) / ON_TIME, 0.0) * max(1.0 - irregular / ON_TIME, 0.0)
-    f[12] = 0.0 if own or rr_s == 0 else due
-    early = clip(1.0 - by_mean, -0.2, 0.5)
-    f[13] = clip(early / (0.03 + min(irregular, 0.4)), 0.0, 6.0)
-    f[14] = clip(1.0 - by_usual, -0.2, 0.5)
-    f[15] = clip(1.0 - by_last, -0.2, 0.5)
-    f[16] = clip(1.0 - p_alike, 0.0, 1.5)
-    f[17] = apart
-    f[18] = min(irregular, 0.4)
+        f[1] = clip(np.log(np.float64(s["width_s"][kind]) / usual_width_s), -0.2, 0.7)
+    f[2] = clip((width_s - WIDE_S) / WIDER_S, 0.0, 1.0)
+    f[3] = clip(np.log(ratio), 0.0, 1.0)
+    f[4] = clip(1.0 - t_alike, 0.0, 1.5)
+    f[5] = clip(-_direction(p, work, middle, known - 1, norm), -1.0, 2.0)
+    f[6] = 1.0 if own else 0.0
+    f[7] = clip(_noise(p, work, at, norm) - NOISE_LOG, 0.0, 3.0)
+    # When the next usual beat was due, its P before it: a block or an axis that changed.
+    due = max(1.0 - abs(by_basic - 1.0) / ON_TIME, 0.0) * max(1.0 - unsteady / ON_TIME, 0.0)
+    f[8] = 0.0 if own or rr_s == 0 else due * clip(p_alike, 0.0, 1.0)
+    f[9] = clip((1.0 - by_basic) / (0.05 + min(unsteady, 0.4)), 0.0, 4.0)
+    f[10] = clip(1.0 - p_alike, 0.0, 1.5)
+    f[11] = min(np.sqrt(max(apart, 0.0)) / max(1.0, ratio), 1.2)
     ventricular = _sum(s, p["ventricular"], 0)
     supraventricular = _sum(s, p["supraventricular"], V_FEATURES)
 
@@ -253,33 +275,21 @@ def classify(s: Any, p: Any, peak: int, flags: int) -> int:
     members += 1
     s["members"][kind] = members
     s["vote"][kind] = towards(vote, ventricular, members)
-    learn_shape(s, p, kind, shift)
+    learn_shape(s, p, work, middle, kind, shift)
     s["size"][kind] = towards(s["size"][kind], norm, members)
     s["width_s"][kind] = towards(s["width_s"][kind], width_s, members)
-    s["pace"][kind] = towards(s["pace"][kind], pace, members)
-    if rr_s > 0:
-        timed = s["timed"][kind] + 1
-        s["timed"][kind] = timed
-        s["early"][kind] = towards(s["early"][kind], by_mean, timed)
-        s["rr_mean_s"][kind] = towards(s["rr_mean_s"][kind], rr_s, timed)
-        if last_kind > 0:
-            followed = s["followed"][last_kind - 1] + 1
-            s["followed"][last_kind - 1] = followed
-            s["pause"][last_kind - 1] = towards(s["pause"][last_kind - 1], by_mean, followed)
+    s["p_alike"][kind] = towards(s["p_alike"][kind], p_alike, members)
+    _learn_times(s, kind, last_kind, rr_s, by_mean, by_basic)
     s["beats"] += 1
     fade = 1.0 / min(s["beats"], SHARE_BEATS)
     for other in range(KINDS):
         s["share"][other] = np.float64(s["share"][other]) * (1.0 - fade)
     s["share"][kind] = np.float64(s["share"][kind]) + fade
-    elect(s)
-    whole = middle + shift - p["before"]
-    sinus = rr_s > 0 and by_mean > SINUS_RR
-    if kind == s["dominant"] and sinus and whole + p["before"] + p["after"] <= known:
-        learn_long(s, p, whole)
-    if 0.0 < rr_s < RR_S_MAX:
-        s["rr_s"][s["intervals"] % INTERVALS] = rr_s
-        s["intervals"] += 1
-        s["last_rr_s"] = rr_s
+    elect(s, kind)
+    whole = middle + shift - before
+    sinus = rr_s > 0 and by_mean > EARLY_MEAN
+    if kind == s["dominant"] and sinus and whole + before + p["after"] <= known:
+        learn_long(s, p, work, whole)
     s["last_kind"] = kind + 1
     s["last_ventricular"] = 1 if result == VENTRICULAR else 0
     return result

@@ -1,7 +1,8 @@
 """Kinds of beats in the state of `classes`: what a beat is compared with, and learned from it.
 
 Called once a beat, so they work on the fields of the state (`s`) and the params (`p`) of one
-row; `classes` describes the rules. Signal is in codes: nothing here depends on the gain.
+row; `classes` describes the rules. Signal is in codes: nothing here depends on the gain. `work`
+is the working space of a call: the codes about the beat, sums of them, differences of RR.
 """
 
 from typing import Any
@@ -12,12 +13,14 @@ from numpy.typing import NDArray
 from telesurv_kernels._jit import kernel
 
 KINDS = 8  # of beats that are remembered
-RING = 640  # blocks: 4 s at 160 Hz
+RING = 512  # blocks: 3.2 s at 160 Hz; a power of 2
 SHAPE = 37  # blocks of a QRS: 2 * 18 + 1 at 160 Hz
-NEAR = 52  # and of what its shifts cover: 6 more on either side, 1 for slopes
 LONG = 104  # blocks from P to T: 0.65 s at 160 Hz
-INTERVALS = 16  # RR remembered
+INTERVALS = 16  # RR remembered; a power of 2
 UNIT = 16384.0  # norm of a shape
+
+CODES, TOTALS, SQUARES, STEPS, ROWS = 0, 1, 2, 3, 4  # of the working space
+WIDTH = 160  # blocks about a beat: 0.97 s at 160 Hz
 
 SIMILAR = 0.9  # least similarity within a kind
 SURELY_SIMILAR = 0.96  # to the dominant kind: no other is looked at
@@ -31,9 +34,13 @@ MUCH_LESS = 0.2  # and of a fast one
 STAYS = 1.3  # what the share of the dominant kind counts
 AGAIN = 2.0  # and of one that was dominant
 REIGNED_BEATS = 60  # for so many beats
+ROW_BEATS = 20  # in a row, neither early nor fast, make a kind dominant
+ROW_P = 0.25  # ... before which the usual P is seen
+EARLY_MEAN = 0.85  # of the mean RR; the P of an earlier beat is none to learn
 RR_S_MAX = 3.0  # longer is no RR to learn from
 RR_S_FIRST = 0.8  # before any is known
-SINUS_RR = 0.85  # of the mean RR; the P of an earlier beat is none to learn
+MICRO = 1e6  # of a second
+NEVER = 1 << 62
 
 
 @kernel
@@ -44,6 +51,8 @@ def interrupt(s: Any, p: Any, sample: int) -> None:
     s["last_rr_s"] = 0.0
     s["last_kind"] = 0
     s["last_ventricular"] = 0
+    s["row"] = 0
+    s["sudden"] = 0
 
 
 @kernel
@@ -52,92 +61,127 @@ def clip(value: float, low: float, high: float) -> float:
 
 
 @kernel
-def code_at(ring: NDArray[Any], block: int) -> Any:
-    """Return the code of a block, counted from a whole turn of the ring that lies before it.
-
-    So it is below 2 * RING: a comparison costs less than a remainder.
-    """
-    return np.int64(ring[block - RING if block >= RING else block])
+def gather(s: Any, first: int, count: int, work: NDArray[np.int64]) -> None:
+    """Copy blocks of the ring, from `first` on, to the working space."""
+    ring = s["ring"]
+    slot = first & (RING - 1)
+    upto = min(count, RING - slot)
+    for i in range(upto):
+        work[CODES, i] = ring[slot + i]
+    for i in range(upto, count):
+        work[CODES, i] = ring[slot + i - RING]
 
 
 @kernel
-def centre(s: Any, p: Any, block: Any) -> tuple[Any, Any]:
+def centre(p: Any, work: NDArray[np.int64], at: int) -> tuple[int, float]:
     """Return where the activity about a block is centred, and how long it is, in blocks.
 
     The length is (sum of |slope|)^2 / sum of slope^2: that of a plateau of the same sums.
     """
-    ring = s["ring"]
-    squares: Any = 0
-    moment: Any = 0
-    slopes: Any = 0
-    for i in range(-p["centre"], p["centre"] + 1):
-        slope = code_at(ring, block + i + 1) - code_at(ring, block + i - 1)
+    squares = 0
+    moment = 0
+    slopes = 0
+    reach = p["centre"]
+    for i in range(-reach, reach + 1):
+        slope = work[CODES, at + i + 1] - work[CODES, at + i - 1]
         squares += slope * slope
         moment += slope * slope * i
         slopes += abs(slope)
     if squares == 0:
-        return block, 0.0
-    middle = block + np.int64(np.rint(moment / squares))
-    return middle, np.float64(slopes) * np.float64(slopes) / squares
+        return at, 0.0
+    return at + int(np.rint(moment / squares)), np.float64(slopes) * np.float64(slopes) / squares
 
 
 @kernel
 def masked_within(s: Any, first: int, last: int) -> bool:
     """Whether one of the blocks from `first` up to `last` is masked."""
-    for block in range(first, last):
-        slot = block - RING if block >= RING else block
-        if np.int64(s["ring_masked"][slot >> 3]) >> (slot & 7) & 1:
-            return True
+    block = first
+    while block < last:
+        slot = block & (RING - 1)
+        bits = np.int64(s["ring_masked"][slot >> 3]) >> (slot & 7)
+        if slot & 7 == 0 and last - block >= 8:
+            if bits != 0:
+                return True
+            block += 8
+        else:
+            if bits & 1 != 0:
+                return True
+            block += 1
     return False
 
 
 @kernel
-def _correlation(near: NDArray[Any], shape: NDArray[Any], first: int, size: int) -> Any:
-    """Return the correlation of a shape with `near` from `first` on."""
-    total: Any = 0
-    squares: Any = 0
-    product: Any = 0
-    rest: Any = 0  # rounding leaves the shape a mean, and codes may lie far from 0
-    for i in range(size):
-        code = np.int64(near[first + i])
-        weight = np.int64(shape[i])
+def sum_up(p: Any, work: NDArray[np.int64], middle: int) -> None:
+    """Sum codes and their squares of the QRS about `middle`, at every shift that is tried."""
+    half = p["half"]
+    search = p["search"]
+    first = middle - search - half
+    size = 2 * half + 1
+    total = 0
+    squares = 0
+    for i in range(first, first + size):
+        code = work[CODES, i]
         total += code
         squares += code * code
-        product += code * weight
-        rest += weight
-    spread = squares - total * total / size
-    return (product - rest * total / size) / (UNIT * np.sqrt(spread)) if spread > 0 else 0.0
+    work[TOTALS, 0] = total
+    work[SQUARES, 0] = squares
+    for shift in range(2 * search):
+        gone = work[CODES, first + shift]
+        come = work[CODES, first + shift + size]
+        total += come - gone
+        squares += come * come - gone * gone
+        work[TOTALS, shift + 1] = total
+        work[SQUARES, shift + 1] = squares
 
 
 @kernel
-def compare(s: Any, p: Any, kind: int) -> tuple[Any, Any]:
-    """Return the best correlation of `near` with a kind, and its shift in blocks.
+def _correlation(
+    shape: NDArray[np.int16], rest: int, work: NDArray[np.int64], first: int, shift: int, size: int
+) -> Any:
+    """Return the correlation of a shape with the QRS at a shift (0: the earliest)."""
+    total = work[TOTALS, shift]
+    spread = work[SQUARES, shift] - total * total / size
+    if spread <= 0:
+        return 0.0
+    product = 0
+    begin = first + shift
+    for i in range(size):
+        product += work[CODES, begin + i] * np.int64(shape[i])
+    return (product - rest * total / size) / (UNIT * np.sqrt(spread))
+
+
+@kernel
+def compare(s: Any, p: Any, work: NDArray[np.int64], middle: int, kind: int) -> tuple[float, int]:
+    """Return the best correlation of the QRS about `middle` with a kind, and its shift in blocks.
 
     From no shift on it is sought where the correlation grows, as far as it grows. Between
     blocks it is read off the parabola through three of them.
     """
-    near = s["near"]
     shape = s["shape"][kind]
     size = 2 * p["half"] + 1
     search = p["search"]
+    first = middle - search - p["half"]
+    rest: Any = 0  # rounding leaves the shape a mean, and codes may lie far from 0
+    for i in range(size):
+        rest += np.int64(shape[i])
     shift = 0
-    best = _correlation(near, shape, search, size)
-    left = _correlation(near, shape, search - 1, size)
-    right = _correlation(near, shape, search + 1, size)
+    best = _correlation(shape, rest, work, first, search, size)
+    left = _correlation(shape, rest, work, first, search - 1, size)
+    right = _correlation(shape, rest, work, first, search + 1, size)
     while right > best and shift < search:
         shift += 1
         left = best
         best = right
         right = -2.0
         if shift < search:
-            right = _correlation(near, shape, search + shift + 1, size)
+            right = _correlation(shape, rest, work, first, search + shift + 1, size)
     while left > best and shift > -search:
         shift -= 1
         right = best
         best = left
         left = -2.0
         if shift > -search:
-            left = _correlation(near, shape, search + shift - 1, size)
+            left = _correlation(shape, rest, work, first, search + shift - 1, size)
     bend = left - 2.0 * best + right
     if -search < shift < search and bend < 0:
         best = min(best - (left - right) ** 2 / (8.0 * bend), 1.0)
@@ -151,46 +195,56 @@ def similarity(correlation: float, ratio: float) -> float:
 
 
 @kernel
-def median_step_s(s: Any) -> Any:
+def middle_of(work: NDArray[np.int64], size: int) -> Any:
+    """Return the median (the upper one of two) of the first STEPS, in seconds.
+
+    By rank: the value that has as many below it.
+    """
+    for i in range(size, INTERVALS):
+        work[STEPS, i] = NEVER
+    rank = size // 2
+    for i in range(size):
+        value = work[STEPS, i]
+        below = 0
+        same = 0
+        for k in range(INTERVALS):
+            below += work[STEPS, k] < value
+            same += work[STEPS, k] == value
+        if below <= rank < below + same:
+            return value / MICRO
+    return 0.0
+
+
+@kernel
+def median_step_s(rr_us: NDArray[np.int32], intervals: int, work: NDArray[np.int64]) -> Any:
     """Return the median of the differences between successive RR."""
-    intervals = s["intervals"]
     size = min(intervals, INTERVALS) - 1
     if size < 2:
         return 0.0
-    rr_s = s["rr_s"]
-    steps_s = s["steps_s"]  # sorted, as they come
-    newer = rr_s[(intervals - 1) % INTERVALS]
+    newer = np.int64(rr_us[(intervals - 1) & (INTERVALS - 1)])
     for i in range(size):
-        older = rr_s[(intervals - 2 - i) % INTERVALS]
-        step = np.float32(abs(newer - older))
+        older = np.int64(rr_us[(intervals - 2 - i) & (INTERVALS - 1)])
+        work[STEPS, i] = abs(newer - older)
         newer = older
-        slot = i
-        while slot > 0 and steps_s[slot - 1] > step:
-            steps_s[slot] = steps_s[slot - 1]
-            slot -= 1
-        steps_s[slot] = step
-    return np.float64(steps_s[size // 2])
+    return middle_of(work, size)
 
 
 @kernel
-def mean_rr_s(s: Any, rr_s: float) -> Any:
-    """Return the mean of the last RR, without the present one."""
-    size = min(s["intervals"], INTERVALS)
-    if size == 0:
-        return rr_s if rr_s > 0 else RR_S_FIRST
-    total = 0.0
+def mean_rr_s(rr_us: NDArray[np.int32], intervals: int) -> Any:
+    """Return the mean of the last RR; there is one at least."""
+    size = min(intervals, INTERVALS)
+    total: Any = 0
     for i in range(size):
-        total += s["rr_s"][i]
-    return total / size
+        total += np.int64(rr_us[i])
+    return total / (MICRO * size)
 
 
 @kernel
-def alike(s: Any, origin: int, first: int, last: int) -> Any:
+def alike(s: Any, work: NDArray[np.int64], origin: int, first: int, last: int) -> Any:
     """Return how the signal correlates with the long shape from `first` to `last` of it."""
     size = last - first
     if s["long_beats"] == 0 or size < 3:
         return 1.0
-    ring = s["ring"]
     long = s["long"]
     x: Any = 0
     y: Any = 0
@@ -198,7 +252,7 @@ def alike(s: Any, origin: int, first: int, last: int) -> Any:
     yy: Any = 0
     xy: Any = 0
     for i in range(first, last):
-        code = code_at(ring, origin + i)
+        code = work[CODES, origin + i]
         usual = np.int64(long[i])
         x += code
         y += usual
@@ -210,46 +264,41 @@ def alike(s: Any, origin: int, first: int, last: int) -> Any:
 
 
 @kernel
-def learn_shape(s: Any, p: Any, kind: int, shift: int) -> None:
-    """Move a kind's shape towards the QRS in `near`."""
-    near = s["near"]
+def learn_shape(
+    s: Any, p: Any, work: NDArray[np.int64], middle: int, kind: int, shift: int
+) -> None:
+    """Move a kind's shape towards the QRS about `middle`."""
     shape = s["shape"][kind]
     size = 2 * p["half"] + 1
-    first = p["search"] + shift
-    total: Any = 0
-    squares: Any = 0
-    for i in range(first, first + size):
-        code = np.int64(near[i])
-        total += code
-        squares += code * code
-    spread = squares - total * total / size
+    total = work[TOTALS, p["search"] + shift]
+    spread = work[SQUARES, p["search"] + shift] - total * total / size
     if spread <= 0:
         return
+    first = middle + shift - p["half"]
     gain = UNIT / np.sqrt(spread)
     mean = total / size
     rate = 1.0 / min(s["members"][kind], KIND_BEATS)
     squares_new = 0.0
     for i in range(size):
         old = np.float64(shape[i])
-        new = old + rate * ((np.int64(near[first + i]) - mean) * gain - old)
+        new = old + rate * ((work[CODES, first + i] - mean) * gain - old)
         squares_new += new * new
     scale = UNIT / np.sqrt(squares_new) if squares_new > 0 else 0.0
     for i in range(size):
         old = np.float64(shape[i])
-        new = old + rate * ((np.int64(near[first + i]) - mean) * gain - old)
+        new = old + rate * ((work[CODES, first + i] - mean) * gain - old)
         shape[i] = np.int64(np.rint(clip(new * scale, -UNIT, UNIT)))
 
 
 @kernel
-def learn_long(s: Any, p: Any, origin: int) -> None:
-    """Move the long shape towards the signal that begins at block `origin`."""
-    ring = s["ring"]
+def learn_long(s: Any, p: Any, work: NDArray[np.int64], origin: int) -> None:
+    """Move the long shape towards the beat that begins at block `origin`."""
     long = s["long"]
     size = p["before"] + p["after"]
-    total: Any = 0
-    squares: Any = 0
-    for i in range(size):
-        code = code_at(ring, origin + i)
+    total = 0
+    squares = 0
+    for i in range(origin, origin + size):
+        code = work[CODES, i]
         total += code
         squares += code * code
     spread = squares - total * total / size
@@ -261,7 +310,7 @@ def learn_long(s: Any, p: Any, origin: int) -> None:
     mean = total / size
     for i in range(size):
         old = np.float64(long[i])
-        new = old + rate * ((code_at(ring, origin + i) - mean) * gain - old)
+        new = old + rate * ((work[CODES, origin + i] - mean) * gain - old)
         long[i] = np.int64(np.rint(clip(new, -UNIT, UNIT)))
 
 
@@ -284,17 +333,30 @@ def found_kind(s: Any) -> int:
     s["share"][least] = 0.0
     s["members"][least] = 0
     s["timed"][least] = 0
-    s["followed"][least] = 0
     s["reigned"][least] = 0
     s["early"][least] = 1.0
-    s["pause"][least] = 1.0
     s["vote"][least] = 0.0
     return least
 
 
 @kernel
-def elect(s: Any) -> None:
-    """Say which kind is dominant."""
+def _take_over(s: Any, kind: int) -> None:
+    """Make a kind dominant that came in a row, the others' shares being larger or not."""
+    dominant = s["dominant"]
+    share = s["share"][kind]
+    s["share"][kind] = max(share, s["share"][dominant])
+    s["share"][dominant] = min(share, s["share"][dominant])
+    s["reigned"][dominant] = 0
+    s["vote"][kind] = 0.0  # its beats were told by how they differ from another
+    s["dominant"] = kind
+
+
+@kernel
+def elect(s: Any, newest: int) -> None:
+    """Say which kind is dominant, the `newest` beat being of that kind."""
+    row = s["row"] >= ROW_BEATS and np.float64(s["p_alike"][newest]) > ROW_P
+    if row and newest != s["dominant"]:
+        _take_over(s, newest)
     dominant = s["dominant"]
     usual_s = np.float64(s["rr_mean_s"][dominant])
     most = -1.0
@@ -315,6 +377,6 @@ def elect(s: Any) -> None:
             most = weight
             dominant = kind
     if dominant != s["dominant"]:
-        s["vote"][dominant] = 0.0  # its beats were told by how they differ from another
+        s["vote"][dominant] = 0.0
     s["dominant"] = dominant
     s["reigned"][dominant] = min(s["reigned"][dominant] + 1, REIGNED_BEATS)

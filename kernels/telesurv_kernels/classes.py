@@ -3,7 +3,7 @@
 Nothing is known of the patient beforehand, and lead, gain and polarity do not matter: what
 the heart usually does is learned from the stream, and each beat is compared with it.
 
-1. The lead is kept in blocks of 80 to 160 Hz (means of whole samples), for 4 s.
+1. The lead is kept in blocks of 80 to 160 Hz (means of whole samples), for 3.2 s.
 2. A beat's QRS is the 0.22 s about the centre of its activity (the mean of time weighted by
    slope squared), whichever of its deflections was taken for the R-peak. It joins the
    *kind* of beats that it resembles most, with a similarity of 0.9 at least (1 - distance
@@ -12,25 +12,31 @@ the heart usually does is learned from the stream, and each beat is compared wit
 3. The *dominant* kind is the one with the largest share of the last 300 beats. Kinds that
    come prematurely, or fast (100/min) and faster than the dominant one, count for less, and
    the dominant one, and one that was it, for more: a run of ventricular tachycardia does
-   not become the usual beat for minutes, whereas a bundle branch block that comes and goes
-   does. Of bigeminy's two kinds, the one that comes late is the usual.
-4. A beat is *ventricular* by the sum of weighted evidence (logistic regression, every weight
-   bound to its physiological sign): differs from the dominant kind, comes early (against the
-   mean of 16 RR, which a compensatory pause leaves as it is), slower and wider than it, T
-   differs or stands against the QRS, its kind is wide and is followed by pauses; against it:
-   belongs to the dominant kind, its kind is common, noise before it, it comes when the next
-   usual beat was due. Weights and their making: `_class_weights`. The beats of a kind vote
-   together, the kind up to 0.7 (afresh when it becomes dominant). Where the beat before was
-   ventricular, and this one came within 0.65 s and is no dominant one, it is likely that
-   the run goes on.
-5. Others are *supraventricular* by a second sum: early against a regular rhythm, P differs;
-   against it: irregular, another QRS. While the median of 15 differences of RR is above 15 %
-   of the mean nothing is early (atrial fibrillation).
-6. All else is *normal*, bundle branch blocks and escape beats of the atria included.
+   not become the usual beat for minutes. Of bigeminy's two kinds, the one that comes late is
+   the usual. A kind of which 20 come in a row, none early, fast or late, with the usual P
+   before them, is dominant at once: a bundle branch block that comes and goes. An idioventricular
+   rhythm has no P before its beats, and is mostly slower.
+4. The *basic rhythm* is the last 16 RR between beats of the dominant kind, without those
+   that begin suddenly (below 0.87 of it, and of the RR before) and go on: a supraventricular
+   tachycardia stays early against it, for 60 beats at most.
+5. A beat is *ventricular* by the sum of weighted evidence (logistic regression, every weight
+   bound to its physiological sign): comes early (against the mean of 16 RR, which a
+   compensatory pause leaves as it is, and their irregularity), its kind is wider than the
+   dominant one, it is wide itself, larger than the dominant kind, T differs or stands against
+   the QRS; against it: belongs to the dominant kind, noise before it, it comes when the next
+   beat of the basic rhythm was due, with the usual P before it. Weights and their making:
+   `_class_weights`. The beats of a kind vote together, the kind up to 0.85 (afresh when it
+   becomes dominant). Where the beat before was ventricular, and this one came within 0.65 s and
+   is no dominant one, it is likely that the run goes on.
+6. Others are *supraventricular* by a second sum: early against the basic rhythm and its
+   unsteadiness, P differs; against it: another QRS. While the median of 15 differences of
+   RR is above 15 % of the mean nothing is early (atrial fibrillation).
+7. All else is *normal*, bundle branch blocks and escape beats of the atria included.
 
 Features after de Chazal, O'Dwyer and Reilly 2004, Llamedo and Martinez 2011 and Alvarado et
 al. 2012. Deviations: classes F and Q of ANSI/AAMI EC57 are never given: fusion and paced
-beats are called after what they resemble.
+beats are called after what they resemble. Aberrant beats of the atria (early, wide, T against
+the QRS or not) are mostly called ventricular.
 
 A beat in a stretch that quality calls unreadable (UNSURE, or a masked sample within its QRS)
 teaches nothing; it takes the class of a kind that it resembles, else 0, not classified. So
@@ -51,13 +57,22 @@ from telesurv_kernels._class_weights import SUPRAVENTRICULAR_WEIGHTS, VENTRICULA
 from telesurv_kernels._dtypes import BEAT, CLASS_SHIFT, GAP
 from telesurv_kernels._evidence import FEATURES, classify
 from telesurv_kernels._jit import kernel
-from telesurv_kernels._kinds import INTERVALS, KINDS, LONG, NEAR, RING, SHAPE, interrupt
+from telesurv_kernels._kinds import (
+    INTERVALS,
+    KINDS,
+    LONG,
+    RING,
+    ROWS,
+    SHAPE,
+    WIDTH,
+    interrupt,
+)
 from telesurv_kernels.quality import MISSING_CODE
 
 VERSION = 1
 """Of state and rule; a snapshot of another version is not taken over."""
 
-BLOCK_HZ_MAX = 160.0  # of blocks: RING of them last 4 s
+BLOCK_HZ_MAX = 160.0  # of blocks: RING of them last 3.2 s
 HALF_S = 0.11  # of a QRS about its centre
 SEARCH_S = 0.035  # shifts that are tried
 CENTRE_S = 0.12  # activity is looked for within this of the R-peak
@@ -100,23 +115,24 @@ STATE = np.dtype(
         ("last_kind", np.int64),  # kind + 1 of the beat before; 0: not known
         ("last_ventricular", np.int64),  # 1: it was
         ("long_beats", np.int64),  # that the long shape is a mean of
-        ("rr_s", np.float64, (INTERVALS,)),
-        ("steps_s", np.float32, (INTERVALS,)),  # differences of RR, sorted
+        ("row", np.int64),  # beats of one kind in a row, neither early nor fast
+        ("row_kind", np.int64),  # kind + 1; 0: none
+        ("sudden", np.int64),  # beats since the basic rhythm was suddenly left
+        ("basics", np.int64),  # RR of the basic rhythm seen
+        ("rr_us", np.int32, (INTERVALS,)),
+        ("basic_us", np.int32, (INTERVALS,)),  # between beats of the dominant kind
         ("features", np.float32, (FEATURES,)),  # of the last beat judged
         ("size", np.float32, (KINDS,)),  # of each kind: norm of the QRS in codes
         ("share", np.float32, (KINDS,)),  # of all beats, fading
         ("width_s", np.float32, (KINDS,)),  # of the QRS
-        ("pace", np.float32, (KINDS,)),  # rms slope / rms, per second
+        ("p_alike", np.float32, (KINDS,)),  # how the P before it correlates with the usual one
         ("rr_mean_s", np.float32, (KINDS,)),  # before its beats
         ("early", np.float32, (KINDS,)),  # RR before / mean RR
-        ("pause", np.float32, (KINDS,)),  # RR after / mean RR
         ("vote", np.float32, (KINDS,)),  # mean evidence of its beats
         ("members", np.int32, (KINDS,)),  # beats; 0: no such kind
         ("timed", np.int32, (KINDS,)),  # of them with an RR before
-        ("followed", np.int32, (KINDS,)),  # and after
         ("reigned", np.int32, (KINDS,)),  # beats for which it was dominant
         ("long", np.int16, (LONG,)),  # P to T of the dominant kind, norm 16384
-        ("near", np.int16, (NEAR,)),  # codes about the beat that is judged
         ("shape", np.int16, (KINDS, SHAPE)),  # QRS of each kind, mean 0, norm 16384
         ("ring", np.int16, (RING,)),  # codes, block i at i % RING
         ("ring_masked", np.uint8, (RING // 8,)),  # a bit a block: a sample of it is
@@ -192,6 +208,7 @@ def advance(
     findings : FINDING[>= k]
     """
     found = 0
+    work = np.empty((ROWS, WIDTH), np.int64)
     for segment in range(segments.size):
         first = segments[segment]["first"]
         last = segments[segment]["last"]
@@ -212,6 +229,7 @@ def advance(
             masked = 1  # a block of two signals is none
         left = factor - count % factor  # samples of this block, this one included
         slot = count // factor % RING
+        bits = np.int64(ring_masked[slot >> 3])
         k = first
         while k < last:
             due = last  # samples before it come before the next event
@@ -221,14 +239,16 @@ def advance(
                 code = np.int64(samples[at])
                 held = held if code == MISSING_CODE else code
                 total += held
-                masked |= mask[at] != 0
+                masked |= np.int64(mask[at])
                 left -= 1
                 if left == 0:
                     ring[slot] = np.int64(np.floor(total / factor + 0.5))
                     bit = 1 << (slot & 7)
-                    others = np.int64(ring_masked[slot >> 3]) & ~bit
-                    ring_masked[slot >> 3] = others | (bit if masked else 0)
+                    bits = bits | bit if masked != 0 else bits & ~bit
+                    ring_masked[slot >> 3] = bits
                     slot = slot + 1 if slot + 1 < RING else 0
+                    if slot & 7 == 0:
+                        bits = np.int64(ring_masked[slot >> 3])
                     total = 0
                     masked = 0
                     left = factor
@@ -245,7 +265,7 @@ def advance(
                 if kind == GAP:
                     interrupt(s, p, event["sample"])
                 elif kind == BEAT:
-                    flags |= classify(s, p, event["sample"], flags) << CLASS_SHIFT
+                    flags |= classify(s, p, event["sample"], flags, work) << CLASS_SHIFT
                 finding = findings[found]
                 finding["row"] = row
                 finding["segment"] = segment
@@ -258,5 +278,5 @@ def advance(
         s["count"] = last + origin
         s["total"] = total
         s["held"] = held
-        s["masked"] = masked
+        s["masked"] = 1 if masked != 0 else 0
     return found

@@ -160,6 +160,42 @@ def test_a_bundle_branch_block_is_normal() -> None:
     assert shares(pairs, "L", N) == 1
 
 
+def test_a_bundle_branch_block_that_begins_is_soon_normal() -> None:
+    told = [(0.6 + 0.8 * i, "N") for i in range(150)]
+    told += [(120.6 + 0.75 * i, "L") for i in range(80)]
+    told += [(180.6 + 0.8 * i, "N") for i in range(70)]
+    pairs = classes_at(case_of(signal_of(told, 238)), told)
+    assert shares(pairs[175:], "L", N) == 1
+    assert shares(pairs, "N", N) == 1
+
+
+def test_a_rhythm_without_p_waves_stays_ventricular() -> None:
+    told = ectopy(120, every=10)
+    told += [(121.5 + 1.1 * i, "V") for i in range(40)]  # 55/min
+    pairs = classes_at(case_of(signal_of(told, 168)), told)
+    assert shares(pairs, "V", V) > 0.95
+    assert shares(pairs, "N", N) == 1
+
+
+def test_a_sudden_run_of_usual_beats_is_supraventricular() -> None:
+    told = [(0.6 + 0.8 * i, "N") for i in range(80)]
+    at = told[-1][0]
+    told += [(at + 0.48 * (i + 1), "S") for i in range(30)]  # 125/min
+    told += [(told[-1][0] + 0.8 * (i + 1), "N") for i in range(40)]
+    pairs = classes_at(case_of(signal_of(told, told[-1][0] + 2)), told)
+    assert shares(pairs, "S", S) > 0.95
+    assert shares(pairs[10:], "N", N) == 1
+
+
+def test_a_rate_that_rises_slowly_is_normal() -> None:
+    told, at = [], 0.6
+    for i in range(200):
+        told.append((at, "N"))
+        at += 0.9 - 0.4 * min(i / 60, 1.0)  # 67 to 120/min within a minute
+    pairs = classes_at(case_of(signal_of(told, at + 1)), told)
+    assert shares(pairs[10:], "N", N) == 1
+
+
 def test_a_new_lead_becomes_usual() -> None:
     told = [(0.6 + 0.8 * i, "N") for i in range(400)]
     mv = signal_of(told, 322)

@@ -27,30 +27,34 @@ class Kind:
     shape: Array
     size: float
     width_s: float
-    pace: float
     share: float = 0.0
     members: int = 0
     reigned: int = 0
     vote: float = 0.0
     rr_s: list[float] = field(default_factory=list)  # running means, newest last
     early: list[float] = field(default_factory=list)
-    pause: list[float] = field(default_factory=list)
+    p_alike: float = 0.0
 
 
 class Qrs(NamedTuple):
     middle: int  # block
     size: float
     width_s: float
-    pace: float
     rough: float  # noise before it
 
 
 class Times(NamedTuple):
     rr_s: float | None
     by_mean: float
-    by_last: float
-    by_usual: float
+    by_basic: float
     irregular: float
+    unsteady: float
+
+
+class Judged(NamedTuple):
+    ventricular: float
+    supraventricular: float
+    p_alike: float
 
 
 def towards(mean: float, value: float, members: int) -> float:
@@ -68,6 +72,11 @@ def rounded(share: float) -> float:
 
 def correlation(x: Array, y: Array) -> float:
     return float(np.corrcoef(x, y)[0, 1]) if np.ptp(x) and np.ptp(y) else 0.0
+
+
+def irregularity(rr_s: list[float]) -> float:
+    steps = np.sort(np.abs(np.diff(rr_s)))
+    return float(steps[len(steps) // 2] / np.mean(rr_s)) if len(steps) > 1 else 0.0
 
 
 def unit(x: Array) -> Array:
@@ -98,6 +107,7 @@ class Patient:
         self.dominant: Kind | None = None
         self.beats = 0
         self.rr_s: list[float] = []
+        self.basic_s: list[float] = []
         self.long: Array | None = None
         self.long_beats = 0
         self.gap(0)
@@ -111,6 +121,8 @@ class Patient:
         self.last_rr_s: float | None = None
         self.last_kind: Kind | None = None
         self.last_ventricular = False
+        self.row: list[Kind] = []
+        self.sudden = 0
 
     def qrs(self, middle: int) -> Array:
         half = self.n(c.HALF_S)
@@ -173,34 +185,31 @@ class Patient:
             return VENTRICULAR if kind is not self.dominant and kind.vote > e.LEAN else NORMAL
         if kind is None or most < k.SIMILAR:
             shape = np.zeros(2 * half + 1)
-            kind, shift = self.new_kind(Kind(shape, qrs.size, qrs.width_s, qrs.pace)), 0
+            kind, shift = self.new_kind(Kind(shape, qrs.size, qrs.width_s)), 0
         if self.dominant is None:
             self.dominant, usual, usual_shift = kind, 1.0, 0
-        times = self.timed(rr_s, self.dominant)
+        times = self.timed(rr_s)
         origin = qrs.middle + usual_shift - before
-        ventricular, supraventricular = self.evidence(qrs, kind, usual, origin, times, known)
+        found = self.evidence(qrs, kind, usual, origin, times, known)
         together = e.TOGETHER * min(kind.members, k.KIND_BEATS) / k.KIND_BEATS
-        evidence = (1 - together) * ventricular + together * kind.vote
+        evidence = (1 - together) * found.ventricular + together * kind.vote
         if was_ventricular and kind is not self.dominant and rr_s and rr_s < e.RUN_RR_S:
             evidence += e.RUN
         result = NORMAL
         regular = bool(rr_s) and times.irregular <= e.REGULAR
         if evidence > e.LEAN:
             result = VENTRICULAR
-        elif supraventricular > e.LEAN_SUPRAVENTRICULAR and regular:
+        elif found.supraventricular > e.LEAN_SUPRAVENTRICULAR and regular:
             result = SUPRAVENTRICULAR
-        self.learn(kind, qrs.middle + shift, qrs, ventricular)
-        if rr_s:
-            self.learn_times(kind, previous, rr_s, times.by_mean)
+        self.learn(kind, qrs.middle + shift, qrs, found)
+        self.learn_times(kind, previous, times)
+        self.take_over(kind)
         self.elect()
-        sinus = rr_s is not None and times.by_mean > e.SINUS_RR
+        sinus = rr_s is not None and times.by_mean > k.EARLY_MEAN
         whole = qrs.middle + shift - before
         end = whole + before + self.n(c.AFTER_S)
         if kind is self.dominant and sinus and end <= known:
             self.learn_long(self.signal[whole:end])
-        if rr_s and rr_s < k.RR_S_MAX:
-            self.rr_s.append(rr_s)
-            self.last_rr_s = rr_s
         self.last_kind, self.last_ventricular = kind, result == VENTRICULAR
         return result
 
@@ -212,66 +221,59 @@ class Patient:
         width_s = float(np.abs(slopes).sum() ** 2 / energy / self.hz) if energy else 0.0
         qrs = self.qrs(middle)
         size = max(float(np.linalg.norm(qrs - qrs.mean())), 1e-3)
-        slope = float(np.linalg.norm(self.qrs(middle + 1) - self.qrs(middle - 1)))
         noise = np.diff(x[block - self.n(c.BEFORE_S) - 1 : block - self.n(c.CENTRE_S) + 1], 2)
         rms = size / np.sqrt(2 * self.n(c.HALF_S) + 1)
         rough = float(np.log(e.NOISE_MIN + np.sqrt(np.mean(noise**2)) / rms))
-        return Qrs(middle, size, width_s, 0.5 * slope / size * self.hz, rough)
+        return Qrs(middle, size, width_s, rough)
 
-    def timed(self, rr_s: float | None, dominant: Kind) -> Times:
-        mean_s = float(np.mean(self.rr_s[-k.INTERVALS :])) if self.rr_s else (rr_s or k.RR_S_FIRST)
-        steps = np.sort(np.abs(np.diff(self.rr_s[-k.INTERVALS :])))
-        irregular = float(steps[len(steps) // 2]) / mean_s if len(self.rr_s) > 2 else 0.0
+    def timed(self, rr_s: float | None) -> Times:
+        last = self.rr_s[-k.INTERVALS :]
+        mean_s = float(np.mean(last)) if last else (rr_s or k.RR_S_FIRST)
+        basic_s, irregular = mean_s, irregularity(last)
+        unsteady = irregular
+        if len(self.basic_s) > 2:
+            basic_s = float(np.mean(self.basic_s[-k.INTERVALS :]))
+            unsteady = irregularity(self.basic_s[-k.INTERVALS :])
         if not rr_s:
-            return Times(None, 1.0, 1.0, 1.0, irregular)
-        by_last = rr_s / self.last_rr_s if self.last_rr_s else 1.0
-        return Times(rr_s, rr_s / mean_s, by_last, rr_s / last_of(dominant.rr_s, mean_s), irregular)
+            return Times(None, 1.0, 1.0, irregular, unsteady)
+        return Times(rr_s, rr_s / mean_s, rr_s / basic_s, irregular, unsteady)
 
     def evidence(
         self, qrs: Qrs, kind: Kind, usual: float, origin: int, times: Times, known: int
-    ) -> tuple[float, float]:
+    ) -> Judged:
         assert self.dominant is not None
         own, size, size_usual = kind is self.dominant, qrs.size, self.dominant.size
         distance2 = max(size**2 + size_usual**2 - 2 * size * size_usual * usual, 0.0)
         apart = min(float(np.sqrt(distance2)) / max(size, size_usual), 1.2)
-        before = self.n(c.BEFORE_S)
-        end = min(before + self.n(c.AFTER_S), known - origin)
-        t_alike = self.alike(origin, before + int(c.T_BEGIN_S * self.hz), end)
+        before, after = self.n(c.BEFORE_S), self.n(c.AFTER_S)
+        t = before + int(c.T_BEGIN_S * self.hz), min(before + after, known - origin)
+        t_alike = self.alike(origin, *t)
         p_alike = 0.0
         if times.rr_s and times.rr_s >= e.P_RR_S:
             p_alike = self.alike(origin, 0, before + int(c.P_END_S * self.hz))
-        early, irregular = 1 - times.by_mean, times.irregular
-        on_time = max(1 - abs(times.by_usual - 1) / e.ON_TIME, 0)
-        due = on_time * max(1 - irregular / e.ON_TIME, 0)
+        on_time = max(1 - abs(times.by_basic - 1) / e.ON_TIME, 0)
+        due = on_time * max(1 - times.unsteady / e.ON_TIME, 0) * np.clip(p_alike, 0, 1)
         wider = 0.0 if own else float(np.log(kind.width_s / self.dominant.width_s))
-        common = 1 - float(np.log(kind.share + e.SHARE_MIN) / np.log(e.SHARE_MIN))
-        return self.total(
-            w.VENTRICULAR_WEIGHTS,
-            [
-                apart,
-                np.clip(early, 0, 0.5),
-                np.clip(early / (0.1 + irregular), 0, 3),
-                np.clip(np.log(self.dominant.pace / max(qrs.pace, 1e-3)), -0.2, 0.8),
-                0 if own else np.clip(last_of(kind.pause, 1.0) - 1, -0.2, 0.5),
-                np.clip(wider, -0.2, 0.7),
-                np.clip(1 - t_alike, 0, 1.5),
-                np.clip(-self.direction(qrs.middle, size, known), -1, 2),
-                np.clip((qrs.width_s - e.WIDE_S) / e.WIDER_S, 0, 1),
-                float(own),
-                0 if own else common,
-                np.clip(qrs.rough - e.NOISE_LOG, 0, 3),
-                0 if own or not times.rr_s else due,
-            ],
-        ), self.total(
-            w.SUPRAVENTRICULAR_WEIGHTS,
-            [
-                np.clip(np.clip(early, -0.2, 0.5) / (0.03 + min(irregular, 0.4)), 0, 6),
-                np.clip(1 - times.by_usual, -0.2, 0.5),
-                np.clip(1 - times.by_last, -0.2, 0.5),
-                np.clip(1 - p_alike, 0, 1.5),
-                apart,
-                min(irregular, 0.4),
-            ],
+        ventricular = {
+            "early": np.clip((1 - times.by_mean) / (0.1 + times.irregular), 0, 3),
+            "wider": np.clip(wider, -0.2, 0.7),
+            "wide": np.clip((qrs.width_s - e.WIDE_S) / e.WIDER_S, 0, 1),
+            "larger": np.clip(np.log(size / size_usual), 0, 1),
+            "another T": np.clip(1 - t_alike, 0, 1.5),
+            "opposite T": np.clip(-self.direction(qrs.middle, size, known), -1, 2),
+            "of the dominant kind": float(own),
+            "noise": np.clip(qrs.rough - e.NOISE_LOG, 0, 3),
+            "was due": 0 if own or not times.rr_s else due,
+        }
+        supraventricular = {
+            "early": np.clip((1 - times.by_basic) / (0.05 + min(times.unsteady, 0.4)), 0, 4),
+            "another P": np.clip(1 - p_alike, 0, 1.5),
+            "apart": apart,
+        }
+        return Judged(
+            self.total(w.VENTRICULAR_WEIGHTS, list(ventricular.values())),
+            self.total(w.SUPRAVENTRICULAR_WEIGHTS, list(supraventricular.values())),
+            p_alike,
         )
 
     @staticmethod
@@ -294,24 +296,47 @@ class Patient:
 
     def new_kind(self, new: Kind) -> Kind:
         free = [i for i, kind in enumerate(self.kinds) if kind is None]
-        known = [(kind.share, i) for i, kind in enumerate(self.kinds) if kind is not None]
-        used = [(share, i) for share, i in known if self.kinds[i] is not self.dominant]
+        known = [(kind.share, i) for i, kind in enumerate(self.kinds) if kind]
+        used = [one for one in known if self.kinds[one[1]] is not self.dominant]
         self.kinds[free[0] if free else min(used)[1]] = new
         return new
 
-    def learn_times(self, kind: Kind, previous: Kind | None, rr_s: float, by_mean: float) -> None:
-        kind.early.append(towards(last_of(kind.early, 1.0), by_mean, len(kind.early) + 1))
+    def learn_times(self, kind: Kind, previous: Kind | None, times: Times) -> None:
+        rr_s, last_s = times.rr_s, self.last_rr_s
+        fast = rr_s and rr_s < k.FAST_RR_S
+        steady = times.by_mean >= k.EARLY_MEAN and times.by_basic <= e.LATE
+        if (self.row and self.row[-1] is not kind) or fast or not steady:
+            self.row = []
+        self.row.append(kind)
+        if rr_s is None:
+            self.sudden = 0
+            return
+        kind.early.append(towards(last_of(kind.early, 1.0), times.by_mean, len(kind.early) + 1))
         kind.rr_s.append(towards(last_of(kind.rr_s, 0.0), rr_s, len(kind.rr_s) + 1))
-        if previous is not None and previous in self.kinds:
-            paused = towards(last_of(previous.pause, 1.0), by_mean, len(previous.pause) + 1)
-            previous.pause.append(paused)
+        sudden = self.sudden > 0 or (last_s is not None and rr_s < e.SUDDEN * last_s)
+        self.sudden = self.sudden + 1 if sudden and times.by_basic < e.SUDDEN else 0
+        if self.sudden > e.SUDDEN_BEATS:
+            self.sudden, self.basic_s = 0, []
+        if rr_s < k.RR_S_MAX:
+            self.rr_s.append(rr_s)
+            self.last_rr_s = rr_s
+            if not self.sudden and kind is self.dominant and previous is kind:
+                self.basic_s.append(rr_s)
 
-    def learn(self, kind: Kind, middle: int, qrs: Qrs, evidence: float) -> None:
+    def take_over(self, kind: Kind) -> None:
+        old = self.dominant
+        if old is None or old is kind or len(self.row) < k.ROW_BEATS or kind.p_alike <= k.ROW_P:
+            return
+        kind.share, old.share = max(kind.share, old.share), min(kind.share, old.share)
+        old.reigned, kind.vote = 0, 0.0
+        self.dominant = kind
+
+    def learn(self, kind: Kind, middle: int, qrs: Qrs, found: Judged) -> None:
         kind.members += 1
-        kind.vote = towards(kind.vote, evidence, kind.members)
+        kind.vote = towards(kind.vote, found.ventricular, kind.members)
+        kind.p_alike = towards(kind.p_alike, found.p_alike, kind.members)
         kind.size = towards(kind.size, qrs.size, kind.members)
         kind.width_s = towards(kind.width_s, qrs.width_s, kind.members)
-        kind.pace = towards(kind.pace, qrs.pace, kind.members)
         if np.ptp(self.qrs(middle)):
             rate = 1 / min(kind.members, k.KIND_BEATS)
             moved = kind.shape + rate * (unit(self.qrs(middle)) - kind.shape)
