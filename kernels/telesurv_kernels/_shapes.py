@@ -82,32 +82,38 @@ def compare(s: Any, p: Any, centre: int, positions: int, uses: int, work: NDArra
     points = p["points"]
     steps = p["stride"] // p["grid"]
     _views(s, p, centre - p["before"], positions + (points - 1) * steps, work)
-    slopes, bends = work[SLOPES], work[BENDS]
-    slope_energy, bend_energy = work[SLOPE_ENERGY], work[BEND_ENERGY]
-    slope_dot, bend_dot = work[SLOPE_DOT], work[BEND_DOT]
-    likeness, most = work[LIKENESS], work[SHAPE]
-    for q in range(positions):
-        slope_energy[q] = bend_energy[q] = likeness[q] = most[q] = 0.0
+    # Slices, so that the compiler sees that no index is negative and takes several at once.
+    slope_energy, bend_energy = work[SLOPE_ENERGY, :positions], work[BEND_ENERGY, :positions]
+    slope_dot, bend_dot = work[SLOPE_DOT, :positions], work[BEND_DOT, :positions]
+    likeness, most = work[LIKENESS, :positions], work[SHAPE, :positions]
+    slope_energy[:] = 0.0
+    bend_energy[:] = 0.0
+    likeness[:] = 0.0
+    most[:] = 0.0
     for j in range(points):
-        at = j * steps
+        slopes = work[SLOPES, j * steps : j * steps + positions]
+        bends = work[BENDS, j * steps : j * steps + positions]
         for q in range(positions):
-            slope_energy[q] += slopes[q + at] * slopes[q + at]
-            bend_energy[q] += bends[q + at] * bends[q + at]
+            slope_energy[q] += slopes[q] * slopes[q]
+        for q in range(positions):
+            bend_energy[q] += bends[q] * bends[q]
     for shape in range(SHAPES):
         if s["shape_uses"][shape] < uses:
             continue
-        for q in range(positions):
-            slope_dot[q] = bend_dot[q] = 0.0
+        slope_dot[:] = 0.0
+        bend_dot[:] = 0.0
         slope_own = bend_own = 0.0
         for j in range(points):
-            at = j * steps
+            slopes = work[SLOPES, j * steps : j * steps + positions]
+            bends = work[BENDS, j * steps : j * steps + positions]
             slope = np.float64(s["shapes"][shape, 0, j])
             bend = np.float64(s["shapes"][shape, 1, j])
             slope_own += slope * slope
             bend_own += bend * bend
             for q in range(positions):
-                slope_dot[q] += slope * slopes[q + at]
-                bend_dot[q] += bend * bends[q + at]
+                slope_dot[q] += slope * slopes[q]
+            for q in range(positions):
+                bend_dot[q] += bend * bends[q]
         slope_own = max(slope_own, 1.0)
         bend_own = max(bend_own, 1.0)
         for q in range(positions):

@@ -248,8 +248,9 @@ def advance(
             while True:
                 at = k + shift
                 x = code * scale_mv - offset_mv
-                h = hb0 * x + hb1 * x1 + hb2 * x2 - ha1 * h1 - ha2 * h2
-                b = lb0 * h + lb1 * h1 + lb2 * h2 - la1 * b1 - la2 * b2
+                # The last output comes last: a sample waits for one product of the one before.
+                h = (hb0 * x + hb1 * x1 + hb2 * x2 - ha2 * h2) - ha1 * h1
+                b = (lb0 * h + (lb1 * h1 + lb2 * h2 - la2 * b2)) - la1 * b1
                 x2 = x1
                 x1 = x
                 h2 = h1
