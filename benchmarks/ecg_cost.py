@@ -1,6 +1,6 @@
 """What the whole ECG cascade costs: speed, its worst batch, memory, compilation.
 
-The cascade is `quality` and whatever `telesurv.cascade.LEAD_KERNELS` holds, run as the engine
+The cascade is `quality` and whatever `telesurv.cascade` holds, run as the engine
 runs it: many leads a call, a second of each.
 
 `python -m benchmarks.ecg_cost` prints JSON; `... first` is the process that compiles or loads.
@@ -33,18 +33,27 @@ MEMORY_RATE_HZ = 250.0
 
 
 class Ward:
-    """Leads that are analysed together, a second a batch."""
+    """Leads, each of a heart of its own, that are analysed together, a second a batch."""
 
     def __init__(self, leads: int, rate_hz: float, scale_mv: float) -> None:
         self.size, self.rate_hz = round(rate_hz), rate_hz
-        self.pool, self.wave = cascade.lead_pool(), np.zeros(leads, quality.STATE)
+        self.pool, self.hearts = cascade.lead_pool(), cascade.heart_pool()
+        self.wave = np.zeros(leads, quality.STATE)
         made = quality.params(rate_hz, scale_mv, ecg=True)
         self.wave_params = np.full(leads, made, quality.PARAMS)
         for _ in range(leads):
-            row = self.pool.take()
-            cascade.set_rate(self.pool, row, rate_hz, scale_mv)
-            cascade.set_limits(self.pool, row, HEART_RATE_LOW, HEART_RATE_HIGH)
-        self.rates = np.full(leads, rate_hz)
+            cascade.set_rate(self.pool, self.pool.take(), rate_hz, scale_mv)
+            heart = self.hearts.take()
+            cascade.set_limits(self.hearts, heart, HEART_RATE_LOW, HEART_RATE_HIGH)
+        none = np.zeros(leads, np.int64)
+        self.lines = cascade.Lines(
+            heart=np.arange(leads),
+            lead=none,
+            rank=none,
+            end_ns=none,
+            lag_ns=cascade.lag_ns(none + 10**9),
+            rate_hz=np.full(leads, rate_hz),
+        )
         total = leads * self.size
         self.segments = np.zeros(leads, codes.SEGMENT)
         self.segments["row"] = np.arange(leads)
@@ -58,11 +67,18 @@ class Ward:
         """Analyse the next second of everybody."""
         self.segments["restart"] = not self.begun
         self.begun = True
+        self.lines = self.lines._replace(end_ns=self.lines.end_ns + 10**9)
         quality.advance(
             self.wave, self.wave_params, self.segments, samples, self.mask, self.ignored
         )
         cascade.listen(
-            self.pool, self.segments, samples, self.mask, self.rates, self.device_time_ns
+            self.pool,
+            self.hearts,
+            self.segments,
+            self.lines,
+            samples,
+            self.mask,
+            self.device_time_ns,
         )
 
     def device_time_ns(self, _: np.ndarray, sample: np.ndarray) -> np.ndarray:
@@ -86,7 +102,7 @@ def recorded(leads: int, seconds: int) -> tuple[float, float, np.ndarray]:
 def speed() -> dict[str, Any]:
     """Msamples a CPU-second of the cascade on recordings, and nanoseconds of its kernels."""
     rate_hz, scale_mv, batches = recorded(LEADS, SECONDS)
-    modules = {"quality": quality, **cascade.LEAD_KERNELS}
+    modules = {"quality": quality, **cascade.LEAD_KERNELS, **cascade.HEART_KERNELS}
     runs, kernels_ns = [], {name: float("inf") for name in modules}
     count = LEADS * round(rate_hz) * (SECONDS - LEARNING_S)
     for repeat in range(REPEATS):
@@ -199,7 +215,8 @@ def memory() -> dict[str, Any]:
         assert not output.bad, output.bad
     table = engine.table
     pools = {
-        "kernels": table.ecg,
+        "kernels of a lead": table.ecg,
+        "kernels of a heart": table.heart,
         "quality": table.wave,
         "timeline": table.timelines,
         "ring of 30 s": next(iter(table.rings.values())),

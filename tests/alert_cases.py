@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass, field
 
+from telesurv.alerts.change import Change
 from telesurv.alerts.episode import moment
-from telesurv.alerts.fusion import Change
 from telesurv.alerts.model import Alert, Strip
 from telesurv.alerts.patient import PatientAlerts
 from telesurv_kernels import _dtypes as d
@@ -52,14 +52,14 @@ class Bedside:
     def all_positions(self) -> dict[int, int]:
         return self.positions
 
-    def ecg_positions(self) -> dict[int, int]:
-        return {line: at for line, at in self.positions.items() if line < 2}
+    @property
+    def reached_ns(self) -> int:
+        leads = [at for line, at in self.positions.items() if line < 2]
+        newest = max(leads, default=0)
+        return min((at for at in leads if at >= newest - 3 * S), default=0)
 
     def positions_like(self, timeline: int) -> dict[int, int]:
         return {line: at for line, at in self.positions.items() if line == timeline}
-
-    def ecg_lag_ns(self) -> int:
-        return 3 * S
 
     def best_wave(self) -> int:
         return min((line for line in self.positions if line != 2), default=-1)

@@ -26,6 +26,7 @@ class Voice:
     fibrillates: Sequence[Span] = ()
     begin_s: float = 0.0
     end_s: float = float("inf")
+    wide_s: Sequence[float] = ()  # those of its beats that it calls ventricular
     contrast: float = 16.0  # usual beat to noise
     strength: float = 1.0
     reject: float = 0.25
@@ -38,6 +39,7 @@ def voice(
     rng: np.random.Generator,
     misses: float = 0.0,
     invents: float = 0.0,
+    wide: float = 0.0,
     **others: Any,
 ) -> Voice:
     """Return a lead that rejects some beats and takes noise between two for one."""
@@ -46,7 +48,8 @@ def voice(
     between = (beats_s[:-1] + rng.uniform(0.3, 0.7, len(wrong)) * np.diff(beats_s))[wrong]
     said = np.sort(np.concatenate([beats_s[~missed], between]))
     phase_s = rng.uniform(0, MARK_S)
-    return Voice(said.tolist(), beats_s[missed].tolist(), phase_s=phase_s, **others)
+    wide_s = beats_s[rng.random(len(beats_s)) < wide].tolist()
+    return Voice(said.tolist(), beats_s[missed].tolist(), wide_s=wide_s, phase_s=phase_s, **others)
 
 
 def flags_of(strength: float, contrast: float) -> int:
@@ -66,7 +69,9 @@ def says(one: Voice, lead: int, length_s: float) -> NDArray[Any]:
         if one.begin_s <= at < end_s:
             decided_s = max(decided_s, at + late)
             unsure = any(a <= at < b for a, b in one.unreadable)
-            rows.append((at, decided_s, kind, 0.8, flags_of(share, one.contrast) | int(unsure)))
+            beat_class = d.VENTRICULAR if at in one.wide_s else d.NORMAL
+            flags = flags_of(share, one.contrast) | int(unsure) | beat_class << d.CLASS_SHIFT
+            rows.append((at, decided_s, kind, 0.8, flags))
             known.append((at, decided_s))
     for at in marks.tolist():
         inside = [max(0.0, min(b, at) - max(a, marked_s)) for a, b in one.unreadable]
@@ -74,7 +79,7 @@ def says(one: Voice, lead: int, length_s: float) -> NDArray[Any]:
         rows.append((at, decided_s, d.MARK, round((at - marked_s - sum(inside)) * S), 0))
         marked_s = at
     for a, b in one.fibrillates:
-        rows += [(a, a + 1.0, d.FIBRILLATION, 1.0, 0), (b, b + 1.0, d.FIBRILLATION, 0.0, 0)]
+        rows += [(a, a + 1.0, d.FIBRILLATION, d.PRESENT, 0), (b, b + 1.0, d.FIBRILLATION, 0.0, 0)]
     rows = [row for row in rows if row[1] < end_s]
     made = np.zeros(len(rows), d.LEAD_EVENT)
     for event, row in zip(

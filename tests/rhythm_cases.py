@@ -47,7 +47,8 @@ def day(pieces: list[Piece], phase_s: float = 0.0) -> NDArray[Any]:
 
     beats: every RR, readable; unsure: the same, but the beats are unsure; silence: readable
     without beats; noise: unreadable; gap: nothing comes. flutter: readable, every RR what is
-    taken for a beat; fibrillation is said to be there after 2 s, to be over 5 s after its end.
+    taken for a beat; fibrillation is suspected after 2 s, said to be there after 4 s, and to be
+    over 5 s after its end.
     candidate: silence taken for fibrillation from 2 s on, which is taken back after 4 s.
     """
     beats: list[tuple[int, int]] = []  # everything in ms: sums of seconds would drift
@@ -59,9 +60,12 @@ def day(pieces: list[Piece], phase_s: float = 0.0) -> NDArray[Any]:
         end, rr = now + round(length_s * 1000), round(rr_s * 1000)
         if what in ("flutter", "candidate"):
             over, said_ms = (now, now + 6000) if what == "candidate" else (end, end + 5000)
-            for value, at, told in ((1.0, now, now + 2000), (0.0, over, said_ms)):
-                row = (d.FIBRILLATION, at / 1000, told / 1000, value, 0)
-                fibrillation.append((told / 1000, row))
+            told = [(1.0, now, now + 2000), (0.0, over, said_ms)]
+            if what == "flutter":
+                told.insert(1, (d.PRESENT, now, now + 4000))
+            for value, at, told_ms in told:
+                row = (d.FIBRILLATION, at / 1000, told_ms / 1000, value, 0)
+                fibrillation.append((told_ms / 1000, row))
         if what in ("beats", "unsure", "flutter") and rr:
             flags = d.UNSURE if what == "unsure" else 0
             beats += [(beat, flags) for beat in range(now + rr, end + 1, rr)]
@@ -70,6 +74,7 @@ def day(pieces: list[Piece], phase_s: float = 0.0) -> NDArray[Any]:
         elif what == "gap":
             gaps.append((now, end))
         now = end
+    fibrillation.sort(key=lambda told: told[0])
     mark = round(phase_s * 1000)
     rows: list[Row] = [(d.GAP, mark / 1000, mark / 1000, 0, 0)]
     while mark + MARK_MS <= now:
@@ -77,6 +82,8 @@ def day(pieces: list[Piece], phase_s: float = 0.0) -> NDArray[Any]:
         hole = next((g for g in gaps if begin < g[1] and mark > g[0]), None)
         if hole is not None:
             mark = hole[1]
+            while fibrillation and fibrillation[0][0] <= mark / 1000:
+                rows.append(fibrillation.pop(0)[1])
             rows.append((d.GAP, mark / 1000, mark / 1000, 0, 0))
             continue
         lost = sum(max(0, min(mark, b) - max(begin, a)) for a, b in unreadable)

@@ -28,10 +28,12 @@ EVENT = np.dtype(
 BEAT = 1  # an R-peak at time; value: its height in mV; flags: UNSURE
 MARK = 2  # decided up to time; value: how many ns since the last MARK or GAP were readable
 GAP = 3  # signal resumes at time; nothing is known of what lies before
-FIBRILLATION = 4  # value 1: fibrillation is present or suspected from time on; 0: no longer
+FIBRILLATION = 4  # of the ventricles, from time on; value: PRESENT, 1 suspected, 0 no longer
 CANDIDATE = 5  # what was rejected as a beat, as a BEAT; heard by `leads` alone
 POSITION = 6  # for `leads`: the lead has come to time; value: ns that others may be behind it;
 # flags: the lead's rank, the smaller the better
+
+PRESENT = 2.0  # value of FIBRILLATION
 
 LEAD_EVENT = np.dtype([*EVENT.descr, ("lead", np.int64)])
 """An EVENT of one of a patient's leads, for `leads`; row: of its tables; lead: from 0, lasting."""

@@ -12,15 +12,15 @@ from numpy.typing import NDArray
 
 from telesurv_kernels._dtypes import (
     BEAT,
+    CLASS_MASK,
+    CLASS_SHIFT,
     LEAD_SHIFT,
-    STRENGTH_SHIFT,
     UNSURE,
+    VENTRICULAR,
 )
 from telesurv_kernels._jit import kernel
-from telesurv_kernels._lanes import LEADS, SPEAKS_NS, note_beat, speaks
-
-EVIDENCE = 48
-"""Peaks that may wait: six leads of one in 200 ms, for 1.2 s, and some more."""
+from telesurv_kernels._lanes import LEADS, SPEAKS_NS, better, note_beat, speaks
+from telesurv_kernels._peaks import first_beat, note_reject, remove, strength
 
 RR = 8  # intervals remembered
 RR_KNOWN = 4  # so many make a usual one
@@ -63,41 +63,6 @@ def out(
 
 
 @kernel
-def hold(s: Any, lane: int, time_ns: int, value: float, flags: int, beat: int) -> None:
-    """Keep a peak until it is judged; what the heart's MARKs cover is past."""
-    if time_ns < s["marked_ns"]:
-        return
-    if s["evidence"] == EVIDENCE:
-        _remove(s, 0)
-    slot = s["evidence"]
-    while slot > 0 and s["evidence_ns"][slot - 1] > time_ns:
-        _copy(s, slot - 1, slot)
-        slot -= 1
-    s["evidence_ns"][slot] = time_ns
-    s["evidence_value"][slot] = value
-    s["evidence_flags"][slot] = flags
-    s["evidence_lane"][slot] = lane
-    s["evidence_beat"][slot] = beat
-    s["evidence"] += 1
-
-
-@kernel
-def _copy(s: Any, origin: int, slot: int) -> None:
-    s["evidence_ns"][slot] = s["evidence_ns"][origin]
-    s["evidence_value"][slot] = s["evidence_value"][origin]
-    s["evidence_flags"][slot] = s["evidence_flags"][origin]
-    s["evidence_lane"][slot] = s["evidence_lane"][origin]
-    s["evidence_beat"][slot] = s["evidence_beat"][origin]
-
-
-@kernel
-def _remove(s: Any, slot: int) -> None:
-    for later in range(slot + 1, s["evidence"]):
-        _copy(s, later, later - 1)
-    s["evidence"] -= 1
-
-
-@kernel
 def usual(s: Any) -> int:
     """Return the usual RR: the median of the last ones, within bounds."""
     size = min(s["beats"] - 1, RR)
@@ -123,20 +88,6 @@ def count(s: Any, time_ns: int) -> None:
         s["rr_ns"][(s["beats"] - 1) % RR] = time_ns - s["last_ns"]
     s["beats"] += 1
     s["last_ns"] = time_ns
-
-
-@kernel
-def _strength(s: Any, slot: int) -> float:
-    """Return the strength of a peak, in usual beats."""
-    share: float = (s["evidence_flags"][slot] >> STRENGTH_SHIFT & 255) / 32.0
-    return share
-
-
-@kernel
-def _note_reject(s: Any, slot: int) -> None:
-    """Remember how strong what is no beat was."""
-    lane = s["evidence_lane"][slot]
-    s["reject"][lane] = max(s["reject"][lane], min(_strength(s, slot), 1.0))
 
 
 @kernel
@@ -171,9 +122,9 @@ def _thousandths(odds: float) -> int:
 @kernel
 def _for(s: Any, p: Any, lane: int, slot: int) -> int:
     """Return what a lead that took a peak for a beat says for it."""
-    strength = _strength(s, slot)
-    to_rejects = max(min(strength, 1.0), 0.1) / max(s["rejects"][lane], REJECTS_MIN)
-    excess = max(np.log2(max(strength, 0.1)) - EXCESS_OCTAVES, 0.0)
+    share = strength(s, slot)
+    to_rejects = max(min(share, 1.0), 0.1) / max(s["rejects"][lane], REJECTS_MIN)
+    excess = max(np.log2(max(share, 0.1)) - EXCESS_OCTAVES, 0.0)
     return _thousandths(
         p["contrast"] * s["contrast"][lane]
         + p["strength"] * np.log(to_rejects)
@@ -186,7 +137,7 @@ def _against(s: Any, p: Any, lane: int, slot: int) -> int:
     """Return what the silence of a lead says, or a peak (`slot`, or -1) that it rejected."""
     odds = p["silence"] * _odds(s, lane)
     if slot >= 0:
-        odds += p["support"] * max(min(_strength(s, slot), 1.0) - s["rejects"][lane], 0.0)
+        odds += p["support"] * max(min(strength(s, slot), 1.0) - s["rejects"][lane], 0.0)
     return _thousandths(odds)
 
 
@@ -249,17 +200,8 @@ def _fold(s: Any) -> None:
     while s["evidence"] > 0 and s["evidence_beat"][0] == 0:
         if s["evidence_ns"][0] >= horizon_ns:
             break
-        _note_reject(s, 0)
-        _remove(s, 0)
-
-
-@kernel
-def first_beat(s: Any) -> int:
-    """Return the slot of the first peak that a lead took for a beat; -1: none waits."""
-    for slot in range(s["evidence"]):
-        if s["evidence_beat"][slot] == 1:
-            return slot
-    return -1
+        note_reject(s, 0)
+        remove(s, 0)
 
 
 @kernel
@@ -296,14 +238,30 @@ def _followed(s: Any) -> int:
             worth += KEEP
         if s["evidence_flags"][s["mate"][lane]] & UNSURE:
             worth -= UNSURE_ODDS
-        tie = best >= 0 and worth == highest
-        if tie and s["rank"][lane] == s["rank"][best]:
-            tie = s["lead"][lane] < s["lead"][best]
-        elif tie:
-            tie = s["rank"][lane] < s["rank"][best]
-        if best < 0 or worth > highest or tie:
+        if best < 0 or worth > highest or (worth == highest and better(s, lane, best)):
             best, highest = lane, worth
     return best
+
+
+@kernel
+def _witness(s: Any, followed: int) -> int:
+    """Return the lane whose word is told of a beat's class and height.
+
+    Along the axis of a lead a ventricular beat may look like others, but none becomes wide by it:
+    so that word counts of any lead.
+    """
+    witness, said = followed, False
+    for lane in range(LEADS):
+        if s["votes"][lane] != FOR:
+            continue
+        flags = s["evidence_flags"][s["mate"][lane]]
+        if flags >> CLASS_SHIFT & CLASS_MASK != VENTRICULAR or flags & UNSURE:
+            continue
+        if lane == followed:
+            return lane
+        if not said or better(s, lane, witness):
+            witness, said = lane, True
+    return witness
 
 
 @kernel
@@ -347,7 +305,7 @@ def _learn(s: Any, beat: int) -> None:
             s["found"][lane] = min(max(found, FOUND_MIN), FOUND_MAX)
             note_beat(s, lane)
         elif mate >= 0:
-            _note_reject(s, mate)
+            note_reject(s, mate)
 
 
 @kernel
@@ -356,7 +314,7 @@ def _drop_mates(s: Any) -> None:
     for slot in range(s["evidence"] - 1, -1, -1):
         lane = s["evidence_lane"][slot]
         if s["mate"][lane] == slot:
-            _remove(s, slot)
+            remove(s, slot)
 
 
 @kernel
@@ -375,18 +333,19 @@ def decide(
         _poll(s, first)
         followed = _followed(s)
         if followed < 0:  # its lead does not speak any more
-            _remove(s, first)
+            remove(s, first)
             continue
         beat = _judge(s, p, first, followed, wait)
         if beat < 0:
             return found
         if beat == 1:
-            slot = s["mate"][followed]
-            time_ns, value = s["evidence_ns"][slot], s["evidence_value"][slot]
-            number = s["lead"][followed] - 1
-            flags = s["evidence_flags"][slot] | number << LEAD_SHIFT
+            time_ns = s["evidence_ns"][s["mate"][followed]]
+            witness = _witness(s, followed)
+            slot = s["mate"][witness]
+            value = s["evidence_value"][slot]
+            flags = s["evidence_flags"][slot] | (s["lead"][witness] - 1) << LEAD_SHIFT
             found = out(findings, found, at, BEAT, time_ns, value, flags)
-            s["followed"] = number + 1
+            s["followed"] = s["lead"][followed]
             count(s, time_ns)
         _learn(s, beat)
         _drop_mates(s)

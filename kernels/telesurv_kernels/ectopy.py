@@ -1,18 +1,18 @@
 """What ectopic beats form: runs, patterns, sudden tachycardia; missed beats; hourly counts.
 
-An *event* kernel: it consumes the BEAT (with their class), MARK and GAP events of one ECG
-timeline, in device time (int64 nanoseconds), and needs no samples.
+An *event* kernel: it consumes the BEAT (with their class), MARK and GAP events of one heart, in
+device time (int64 nanoseconds), and needs no samples.
 
 Rules, their parameters, and when each is decided (with the MARK that covers what is named):
 
 - `ventricular-tachycardia`: `vt_beats` (5) ventricular beats in a row or more, the last of them
   at a mean rate above `vt_per_min` (100) (PhysioNet/CinC Challenge 2015; AHA/ACC/HRS 2017, which
-  asks for 3 beats), each of these at most twice as high as its neighbour: where the electrode
-  moves, what is taken for beats differs by more, and even in polymorphic tachycardia heights
-  wax and wane over several beats (2 was chosen on 100 alarms of that challenge, where it spares
-  7 of 13 false ones and no true one; 1.75 to 2.25 serve as well). Onset: the first of these 5;
-  decided with the fifth. It ends with 5 beats in a row that are not ventricular, at the last
-  ventricular one. Value: that rate per minute.
+  asks for 3 beats), each of these at most twice as high as its neighbour, if both are told of the
+  same lead: where the electrode moves, what is taken for beats differs by more, and even in
+  polymorphic tachycardia heights wax and wane over several beats (2 was chosen on 100 alarms of
+  that challenge, where it spares 7 of 13 false ones and no true one; 1.75 to 2.25 serve as
+  well). Onset: the first of these 5; decided with the fifth. It ends with 5 beats in a row that
+  are not ventricular, at the last ventricular one. Value: that rate per minute.
 - `ventricular-run`: 3 or more ventricular beats in a row, fewer than `vt_beats`, at a mean rate
   above `vt_per_min` (AHA/ACC/HRS 2017). An episode, decided with the beat that follows. Value:
   that rate.
@@ -63,6 +63,7 @@ from telesurv_kernels._dtypes import (
     COUPLET,
     EPISODE,
     GAP,
+    LEAD_SHIFT,
     MARK,
     NORMAL,
     OFF,
@@ -105,6 +106,8 @@ ROW_NS = 4_000_000_000
 HEIGHT_SHIFT, HEIGHT_UV_MAX = 40, 4_000_000
 """A beat that waits holds its height, in uV, in bits of its flags that no one uses."""
 
+LEAD_MASK = (1 << HEIGHT_SHIFT - LEAD_SHIFT) - 1
+
 PARAMS = np.dtype(
     [
         ("vt_beats", np.int64),  # in a row
@@ -124,6 +127,7 @@ STATE = np.dtype(
         ("ventricular", np.int64),  # of those, ventricular without another, at most RECENT
         ("alike", np.int64),  # and each as high as its neighbour, within VT_HEIGHTS
         ("height_uv", np.int64),  # of the last beat of the row
+        ("height_lead", np.int64),  # the lead in which it is so high
         ("others", np.int64),  # not ventricular without one that is, at most RECENT
         ("anchored", np.int64),  # 1: a ventricular one came before those, in this row
         ("normal", np.int64),  # of class N without another
@@ -274,6 +278,7 @@ def _beat(
     """Take a beat of a stretch that was readable up to it."""
     beat_class = flags >> CLASS_SHIFT & CLASS_MASK
     height_uv = flags >> HEIGHT_SHIFT
+    lead = flags >> LEAD_SHIFT & LEAD_MASK
     if flags & UNSURE or beat_class == 0:
         _interrupt(s)
         return found
@@ -294,7 +299,8 @@ def _beat(
         s["hour_count"] += 1
         s["ventricular"] = min(s["ventricular"] + 1, RECENT)
         low_uv, high_uv = min(height_uv, s["height_uv"]), max(height_uv, s["height_uv"])
-        follows = s["ventricular"] > 1 and high_uv <= VT_HEIGHTS * low_uv
+        similar = lead != s["height_lead"] or high_uv <= VT_HEIGHTS * low_uv
+        follows = s["ventricular"] > 1 and similar
         s["alike"] = min(s["alike"] + 1, RECENT) if follows else 1
         found = _tachycardia(s, p, event, findings, found)
         s["ventricular_ns"] = time_ns
@@ -306,7 +312,7 @@ def _beat(
             s["tachycardia"] = 0
             end_ns = s["ventricular_ns"]
             found = put_event(findings, found, event, OFF, VENTRICULAR_TACHYCARDIA, 0, end_ns, 0.0)
-    s["height_uv"] = height_uv
+    s["height_uv"], s["height_lead"] = height_uv, lead
     found = narrow_tachycardia(s, p, event, findings, found)
     return missed(s, event, findings, found)
 

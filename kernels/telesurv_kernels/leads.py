@@ -5,10 +5,14 @@ and writes the BEAT, MARK, GAP and FIBRILLATION events of the heart, for the eve
 
 1. **Order.** Events are taken in the order in which they were decided, of all leads together:
    each waits until every living lead has come so far. A lead lives while it is no further behind
-   the leading one than POSITION allows. Nothing depends on the interleaving of the leads as long
-   as none lags more; then the order of the log decides. A lead beyond the sixth is not heard
-   while six live.
-2. **One living lead** is passed through as it is, without delay.
+   the leading one than the POSITION of either allows; a lead whose events come later is deaf to
+   them. A lead beyond the sixth is not heard while six live.
+   A lead *begins* with its first signal and after a gap of over 1 s. Where another one was there
+   (heard of in the last 3 s), it is heard from so long after that on as POSITION allows: however
+   late its first frame came, that is known by then. Where none was, everything waits for so long,
+   and leads that begin within 1 s begin together. So nothing depends on the interleaving of the
+   leads as long as none lags more than POSITION allows, less 1 s.
+2. **One lead** is passed through as it is, and at once after those first seconds.
 3. **Several.** Peaks of different leads within 180 ms are one QRS: no two beats are closer than
    200 ms, and the largest deflection of one QRS may lie at its begin in one lead and at its end
    in another. A peak is judged when all leads that speak have decided up to 180 ms after it, or
@@ -21,18 +25,24 @@ and writes the BEAT, MARK, GAP and FIBRILLATION events of the heart, for the eve
 4. **Which lead.** A beat's time, height and class are those of the lead that so far was the most
    reliable, unless another is so by far: changing leads shifts R-peaks. `flags >> LEAD_SHIFT` is
    that lead's number.
+   A beat is ventricular if one lead calls it so, and told as that lead's but for its time: along
+   the axis of another it may look like others.
 5. **MARK** says readable where one lead at least was so throughout; a lead that becomes
    unreadable, stops, or learns anew leaves no seam while another goes on. **GAP** comes when no
    lead speaks any more and one begins.
-6. **FIBRILLATION** is present while a lead that speaks and reads says so, and no other one
-   contradicts: readable, without that word, with a beat within 2.5 s that stands out of a calm
-   baseline (4 times the noise at least), which fibrillation does not leave in any lead.
+6. **FIBRILLATION** is present while a lead that speaks and reads says so, suspected while one
+   suspects it. Another that reads, without that word and with a beat within 2.5 s, makes what is
+   present suspected, unless the lead of the best rank says that it is. There is none if those
+   beats stand out of a calm baseline, for fibrillation leaves no such lead, nor if the lead of
+   the best rank shows neither it nor beats: that is asystole.
+7. **POSITION** says with each POSITION up to when all that the leads may say was taken.
 
 Source: the combination is log-odds of independent witnesses (naive Bayes); weights were fitted
 coarsely, in steps of 20 to 40 %, on 24 records of the MIT-BIH Arrhythmia Database, with noise of
 its Noise Stress Test added to two of them.
 
-Decision delay: none for one lead. For several, what the slowest lead that speaks needs, and for
+Decision delay: none for one lead, but what is decided in the first 4 s (with frames of 1 s) of a
+signal comes when they are over. For several, what the slowest lead that speaks needs, and for
 beats 0.75 s and one distance between MARKs after the R-peak at most.
 """
 
@@ -51,44 +61,39 @@ from telesurv_kernels._dtypes import (
     MARK,
     POSITION,
 )
-from telesurv_kernels._dtypes import EVENT as HEART_EVENT
+from telesurv_kernels._heard import fibrillation, shown
 from telesurv_kernels._jit import kernel
 from telesurv_kernels._lanes import (
     LEADS,
     QUEUE,
+    begin,
     drop_first,
-    enter,
     forget,
+    hear,
+    joins,
     lane_of,
-    living,
     none_speaks,
     note_beat,
+    reach_ns,
     ripe,
+    set_back,
     speaks,
+    there,
     wait,
     waits,
+    went_back,
 )
-from telesurv_kernels._pending import SLACK_NS
-from telesurv_kernels._vote import (
-    EVIDENCE,
-    REFRACTORY_NS,
-    RR,
-    count,
-    decide,
-    first_beat,
-    hold,
-    out,
-)
+from telesurv_kernels._peaks import EVIDENCE, first_beat, hold
+from telesurv_kernels._vote import REFRACTORY_NS, RR, count, decide, out
 
 VERSION = 1
 """Rises when the meaning of the state changes."""
 
-CALM_OCTAVES = 2.0  # of the usual beat to noise: 4 times; beats of an organised rhythm
-ORGANISED_NS = 2_500_000_000
 
 EVENT = LEAD_EVENT
 
-FINDING = HEART_EVENT
+FINDING = LEAD_EVENT
+"""An EVENT of the heart; lead: the one that shows it."""
 
 PARAMS = np.dtype(
     [
@@ -108,13 +113,19 @@ _LANES = [
     ("lead", np.int64),  # number of the lead plus 1; 0: free
     ("rank", np.int64),
     ("position_ns", np.int64),  # the lead has come so far
-    ("lag_ns", np.int64),  # others may be so far behind it
+    ("lag_ns", np.int64),  # others may be so far behind it, or it behind others
+    ("came", np.int64),  # 1: its signal began
+    ("joined_ns", np.int64),  # when, at last, as far as it has come
+    ("since_ns", np.int64),  # and as far as was heard
+    ("deaf_ns", np.int64),  # it is heard from then on
+    ("heard_ns", np.int64),  # decided_ns of the last event of it that was taken
     ("spoke", np.int64),  # 1: gave a MARK since its last GAP
     ("mark_ns", np.int64),  # its last MARK or GAP
     ("told_ns", np.int64),  # its last peak, MARK or GAP: decided up to here
     ("readable_ns", np.int64),  # readable without a break from here to its last MARK
     ("beat_ns", np.int64),  # its last beat
-    ("fibrillation", np.int64),  # 1: says so
+    ("fibrillation", np.int64),  # PRESENT, 1 suspected, 0: what it says
+    ("fibrillation_ns", np.int64),  # since then
     ("contrast", np.float64),  # log2 of usual beat to noise, smoothed
     ("found", np.float64),  # share of the heart's last beats that it found
     ("rejects", np.float64),  # strongest peak between two beats that was none, smoothed
@@ -127,11 +138,12 @@ STATE = np.dtype(
         ("begun", np.int64),  # 1: a GAP was written
         ("resumed", np.int64),  # 1: no MARK since the last GAP
         ("now_ns", np.int64),  # decided_ns of the last event taken
+        ("reached_ns", np.int64),  # all events up to here were taken
         ("alone", np.int64),  # number of the lead that is passed through, plus 1; 0: several
         ("marked_ns", np.int64),  # the heart's last MARK or GAP
         ("last_ns", np.int64),  # its last beat; 0: none since the GAP
         ("followed", np.int64),  # number of the lead whose beats are told, plus 1
-        ("fibrillates", np.int64),  # 1: told
+        ("fibrillates", np.int64),  # PRESENT, 1, 0: what was told
         ("beats", np.int64),  # since the GAP
         ("rr_ns", np.int64, (RR,)),
         ("votes", np.int8, (LEADS,)),  # of the last peak that was judged
@@ -183,7 +195,7 @@ def advance(
     state : STATE[rows], a row a heart; updated in place
     params : PARAMS[rows]
     events : LEAD_EVENT[m]; of one heart in the order of the log
-    findings : EVENT[capacity]
+    findings : FINDING[capacity]
     """
     found = 0
     for index in range(len(events)):
@@ -198,75 +210,80 @@ def advance(
         if s["lead"][lane] == 0:
             forget(s, lane, event)
         if event["kind"] == POSITION:
-            s["position_ns"][lane] = event["time_ns"]
             s["lag_ns"][lane] = np.int64(event["value"])
             s["rank"][lane] = event["flags"]
+            if event["time_ns"] > 0:
+                s["position_ns"][lane] = event["time_ns"]
         else:
+            value = event["value"] if event["kind"] != GAP else float(begin(s, lane, event))
             # More may be decided at the same sample.
             s["position_ns"][lane] = event["decided_ns"] - 1
             if s["queue"] == QUEUE:
                 found = _take(s, p, event, findings, found)
-            wait(s, lane, event)
+            wait(s, lane, event, value)
         while s["queue"] > 0 and ripe(s):
             found = _take(s, p, event, findings, found)
+        if event["kind"] == POSITION and event["time_ns"] > 0:
+            s["reached_ns"] = reach_ns(s)
+            at = (event["row"], event["segment"], s["reached_ns"])
+            findings[found]["lead"] = event["lead"]
+            found = out(findings, found, at, POSITION, s["reached_ns"], 0.0, 0)
     return found
 
 
 @kernel
 def _take(s: Any, p: Any, event: Any, findings: NDArray[Any], found: int) -> int:
+    """Take the first event that waits, and say which lead shows what it decides."""
+    until = _decide(s, p, event, findings, found)
+    lead = shown(s)
+    for at in range(found, until):
+        beat = findings[at]["kind"] == BEAT
+        findings[at]["lead"] = findings[at]["flags"] >> LEAD_SHIFT if beat else lead
+    return until
+
+
+@kernel
+def _decide(s: Any, p: Any, event: Any, findings: NDArray[Any], found: int) -> int:
     """Take the first event that waits; what it decides is released by `event`."""
     time_ns, decided_ns = s["queue_ns"][0], s["queue_decided_ns"][0]
     value, flags = s["queue_value"][0], s["queue_flags"][0]
     kind, lane = s["queue_kind"][0], s["queue_lane"][0]
     drop_first(s)
-    s["now_ns"] = decided_ns
     at = (event["row"], event["segment"], decided_ns)
+    if kind == GAP and value > 0.0:
+        if went_back(s):
+            set_back(s, decided_ns)
+        s["deaf_ns"][lane] = time_ns + np.int64(value) if joins(s, lane, time_ns) else 0
+        s["since_ns"][lane] = time_ns
+    if decided_ns < max(s["deaf_ns"][lane], s["now_ns"]):
+        if kind in (GAP, FIBRILLATION):
+            hear(s, lane, kind, time_ns, value, flags)
+        return found
+    s["now_ns"] = decided_ns
+    s["heard_ns"][lane] = decided_ns
     others = 0
     for other in range(LEADS):
-        if other != lane and living(s, other):
+        if other != lane and there(s, other):
             others += 1
     if others == 0 and s["alone"] != s["lead"][lane]:
         found = decide(s, p, at, True, findings, found)
         s["alone"] = s["lead"][lane]
-        found = _fibrillation(s, at, time_ns, findings, found)
+        found = fibrillation(s, at, time_ns, findings, found)
     elif others > 0:
         s["alone"] = 0
     marked_ns = s["mark_ns"][lane]
-    _hear(s, lane, kind, time_ns, value, flags)
+    hear(s, lane, kind, time_ns, value, flags)
     if others == 0:
         return _pass(s, at, lane, kind, time_ns, value, flags, marked_ns, findings, found)
-    if _went_back(s):
-        return _resume(s, p, at, time_ns, findings, found)
     if kind in (BEAT, CANDIDATE):
         hold(s, lane, time_ns, value, flags, 1 if kind == BEAT else 0)
     elif kind == GAP:
         if none_speaks(s) and (s["resumed"] == 0 or s["begun"] == 0):
             return _resume(s, p, at, time_ns, findings, found)
     elif kind == FIBRILLATION:
-        found = _fibrillation(s, at, time_ns, findings, found)
+        found = fibrillation(s, at, time_ns, findings, found)
     found = decide(s, p, at, False, findings, found)
     return _mark(s, at, findings, found)
-
-
-@kernel
-def _hear(s: Any, lane: int, kind: int, time_ns: int, value: float, flags: int) -> None:
-    """Learn from an event what a lead knows."""
-    if kind == MARK:
-        if value < time_ns - s["mark_ns"][lane] - SLACK_NS:
-            s["readable_ns"][lane] = time_ns
-        s["mark_ns"][lane] = time_ns
-        s["spoke"][lane] = 1
-    elif kind == GAP:
-        s["mark_ns"][lane] = time_ns
-        s["told_ns"][lane] = time_ns
-        s["readable_ns"][lane] = time_ns
-        s["spoke"][lane] = 0
-    elif kind == BEAT:
-        enter(s, lane, time_ns, flags)
-    elif kind == FIBRILLATION:
-        s["fibrillation"][lane] = np.int64(value)
-    if kind in (MARK, BEAT, CANDIDATE):
-        s["told_ns"][lane] = max(s["told_ns"][lane], time_ns)
 
 
 @kernel
@@ -304,6 +321,7 @@ def _pass(
         s["resumed"] = 0
     elif kind == GAP:
         _restart(s, time_ns)
+        value = 0.0
     elif kind == FIBRILLATION:
         s["fibrillates"] = np.int64(value)
     return out(findings, found, at, kind, time_ns, value, flags)
@@ -324,19 +342,10 @@ def _restart(s: Any, time_ns: int) -> None:
 def _resume(
     s: Any, p: Any, at: tuple[int, int, int], time_ns: int, findings: NDArray[Any], found: int
 ) -> int:
-    """Begin anew after a time of which no lead told, or when the clock went back."""
+    """Begin anew after a time of which no lead told."""
     found = decide(s, p, at, True, findings, found)
     _restart(s, time_ns)
     return out(findings, found, at, GAP, time_ns, 0.0, 0)
-
-
-@kernel
-def _went_back(s: Any) -> bool:
-    """Say whether every living lead lies before what the heart's MARKs cover."""
-    for lane in range(LEADS):
-        if s["lead"][lane] != 0 and s["position_ns"][lane] >= s["marked_ns"] - 1:
-            return False
-    return True
 
 
 @kernel
@@ -366,29 +375,4 @@ def _mark(s: Any, at: tuple[int, int, int], findings: NDArray[Any], found: int) 
     s["marked_ns"] = until_ns
     s["resumed"] = 0
     found = out(findings, found, at, MARK, until_ns, float(readable_ns), 0)
-    return _fibrillation(s, at, until_ns, findings, found)
-
-
-@kernel
-def _fibrillation(
-    s: Any, at: tuple[int, int, int], time_ns: int, findings: NDArray[Any], found: int
-) -> int:
-    """Say when the heart begins and ceases to fibrillate; unreadable leads have no say."""
-    asked, present, contradicted = 0, 0, 0
-    for lane in range(LEADS):
-        if not speaks(s, lane) or s["readable_ns"][lane] >= s["mark_ns"][lane]:
-            continue
-        asked += 1
-        if s["fibrillation"][lane] == 1:
-            present = 1
-        elif (
-            s["contrast"][lane] >= CALM_OCTAVES
-            and s["beat_ns"][lane] > 0
-            and abs(time_ns - s["beat_ns"][lane]) <= ORGANISED_NS
-        ):
-            contradicted = 1
-    fibrillates = present * (1 - contradicted)
-    if asked == 0 or fibrillates == s["fibrillates"]:
-        return found
-    s["fibrillates"] = fibrillates
-    return out(findings, found, at, FIBRILLATION, time_ns, float(fibrillates), 0)
+    return fibrillation(s, at, until_ns, findings, found)

@@ -1,7 +1,7 @@
 """Rhythm from beats: asystole, pause, extreme rates, heart rate of each minute.
 
-An *event* kernel: it consumes the BEAT, MARK and GAP events of one ECG timeline, in device
-time (int64 nanoseconds), and needs no samples.
+An *event* kernel: it consumes the BEAT, MARK, GAP and FIBRILLATION events of one heart, in
+device time (int64 nanoseconds), and needs no samples.
 
 Rules (PhysioNet/CinC Challenge 2015 for asystole and the extreme rates; 3 s for a pause is
 a convention, sources say 2 to 3 s):
@@ -14,6 +14,8 @@ a convention, sources say 2 to 3 s):
   that is over before the candidate is taken back is not found). Where fibrillation ended,
   silence counts from its end, and the row of beats begins anew: what seemed beats was none.
   So fibrillation without an organised rhythm after it becomes asystole.
+- `ventricular-fibrillation` is what FIBRILLATION says is present (the rule stands with the
+  kernel `fibrillation`). Value: seconds of it when found.
 - `pause`: 3 s <= RR < 4 s, when it is over; none while fibrillation is present or a candidate.
   From 4 s on it is asystole, and no pause.
 - `extreme-bradycardia`: 5 beats in a row (4 RR) with a mean rate below 40/min; decided with the
@@ -64,9 +66,11 @@ from telesurv_kernels._dtypes import (
     OFF,
     ON,
     PAUSE,
+    PRESENT,
     SURE,
     UNSURE,
     UNSURE_SINCE,
+    VENTRICULAR_FIBRILLATION,
 )
 from telesurv_kernels._extreme_rates import (
     BRADYCARDIA_HYSTERESIS_PER_MIN,
@@ -130,6 +134,7 @@ STATE = np.dtype(
         ("beats_ns", np.int64, (TACHYCARDIA_BEATS,)),
         ("asystole", np.int64),  # 1: present
         ("fibrillation", np.int64),  # 1: present or a candidate
+        ("fibrillates", np.int64),  # 1: ventricular-fibrillation is present
         ("fibrillation_ns", np.int64),  # since then
         ("fibrillated_ns", np.int64),  # where the last one ended; 0: none
         ("bradycardia", np.int64),
@@ -201,7 +206,7 @@ def advance(
         elif event["kind"] == MARK and s["seen"] == 1 and event["time_ns"] >= s["decided_ns"]:
             found = _mark(s, params[row], event, findings, found)
         elif event["kind"] == FIBRILLATION:
-            _fibrillation(s, event)
+            found = _fibrillation(s, event, findings, found)
         elif event["kind"] == MARK or event["kind"] == GAP:
             # A MARK that is the first event, or lies before what was decided, tells no more
             # than a GAP: signal begins here.
@@ -222,18 +227,29 @@ def _gap(s: Any, event: Any, findings: NDArray[Any], found: int) -> int:
 
 
 @kernel
-def _fibrillation(s: Any, event: Any) -> None:
+def _fibrillation(s: Any, event: Any, findings: NDArray[Any], found: int) -> int:
     """Keep whether fibrillation is present or a candidate, and where it ended."""
+    time_ns = event["time_ns"]
     if event["value"] != 0.0:
         if s["fibrillation"] == 0:
             s["fibrillation"] = 1
-            s["fibrillation_ns"] = event["time_ns"]
+            s["fibrillation_ns"] = time_ns
+        if event["value"] >= PRESENT and s["fibrillates"] == 0:
+            s["fibrillates"] = 1
+            lasted_s = (event["decided_ns"] - time_ns) / 1e9
+            return put_event(
+                findings, found, event, ON, VENTRICULAR_FIBRILLATION, time_ns, 0, lasted_s
+            )
     elif s["fibrillation"] == 1:
         s["fibrillation"] = 0
-        if event["time_ns"] > s["fibrillation_ns"]:
+        if time_ns > s["fibrillation_ns"]:
             # It was there: what looked like beats in it were none.
-            s["fibrillated_ns"] = event["time_ns"]
+            s["fibrillated_ns"] = time_ns
             end_run(s)
+        if s["fibrillates"] == 1:
+            s["fibrillates"] = 0
+            return put_event(findings, found, event, OFF, VENTRICULAR_FIBRILLATION, 0, time_ns, 0.0)
+    return found
 
 
 @kernel

@@ -123,6 +123,7 @@ class Accepted:
                     restart=np.where(begin == 0, self.restart[frame], 0),
                     anchor_sample=self.anchor_sample[frame],
                     anchor_ns=self.anchor_ns[frame],
+                    frame_ns=self.frame_ns[frame],
                 ),
                 frame,
             )

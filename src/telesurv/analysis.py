@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from telesurv.cascade import listen
+from telesurv.cascade import Lines, lag_ns, listen
 from telesurv.table import PatientTable
 from telesurv_kernels import _dtypes as codes
 from telesurv_kernels import quality, ring, spo2
@@ -31,6 +31,14 @@ class Pieces:
     restart: NDArray[np.int64]
     anchor_sample: NDArray[np.int64]
     anchor_ns: NDArray[np.int64]
+    frame_ns: NDArray[np.int64]  # length of the frame that it is of
+
+    def end_ns(
+        self, rate_hz: NDArray[np.float64], which: NDArray[np.int64] | slice = slice(None)
+    ) -> NDArray[np.int64]:
+        """Return the device time right after the last sample of some pieces."""
+        past = self.sample + self.last - self.first - self.anchor_sample
+        return sample_time_ns(self.anchor_ns[which], past[which], rate_hz)
 
     def __len__(self) -> int:
         """Return the number of pieces."""
@@ -39,11 +47,16 @@ class Pieces:
 
 @dataclass(slots=True)
 class Found:
-    """Findings in device time, and to which piece and timeline each belongs."""
+    """Findings in device time, to which piece and timeline each belongs, and how far hearts are."""
 
     finding: NDArray[Any]  # FINDING[n]
     piece: NDArray[np.int64]
     timeline: NDArray[np.int64]
+    heart_ns: NDArray[np.int64]  # of each piece: all of its heart before is known; 0: no news
+
+
+Part = tuple[NDArray[Any], NDArray[np.int64], NDArray[np.int64]]
+"""FINDING[n], and the piece and timeline of each."""
 
 
 def analyse(
@@ -56,17 +69,15 @@ def analyse(
     samples, mask : int16, uint8 [n]; the mask is written where a quality kernel runs
     """
     link = table.timelines["link"][pieces.timeline]
+    heart_ns = np.zeros(len(pieces), np.int64)
     found = [
         _quality(table, pieces, link, samples, mask),
-        _heart(table, pieces, link, samples, mask),
+        _heart(table, pieces, link, samples, mask, heart_ns),
         _oxygen(table, pieces, link, samples),
     ]
     _remember(table, pieces, link, samples, mask)
-    return Found(
-        np.concatenate([part.finding for part in found]),
-        np.concatenate([part.piece for part in found]),
-        np.concatenate([part.timeline for part in found]),
-    )
+    finding, piece, timeline = (np.concatenate(parts) for parts in zip(*found, strict=True))
+    return Found(finding, piece, timeline, heart_ns)
 
 
 def _segments(pieces: Pieces, which: NDArray[np.int64], row: NDArray[np.int64]) -> NDArray[Any]:
@@ -76,9 +87,9 @@ def _segments(pieces: Pieces, which: NDArray[np.int64], row: NDArray[np.int64]) 
     return segments
 
 
-def _none() -> Found:
+def _none() -> Part:
     none = np.zeros(0, np.int64)
-    return Found(np.zeros(0, codes.FINDING), none, none)
+    return np.zeros(0, codes.FINDING), none, none
 
 
 def _quality(
@@ -87,7 +98,7 @@ def _quality(
     link: NDArray[Any],
     samples: NDArray[np.int16],
     mask: NDArray[np.uint8],
-) -> Found:
+) -> Part:
     """Write the mask of the waveforms; return electrodes that came off or are back."""
     which = np.flatnonzero(link["wave"] >= 0)
     if not len(which):
@@ -105,7 +116,7 @@ def _quality(
     for name in ("onset", "end", "detected"):
         finding[f"{name}_ns"] = table.device_time_ns(timeline, raw[name])
     finding["value"] = (finding["detected_ns"] - finding["onset_ns"]) / 1e9
-    return Found(finding, which[raw["segment"]], timeline)
+    return finding, which[raw["segment"]], timeline
 
 
 def _heart(
@@ -114,27 +125,43 @@ def _heart(
     link: NDArray[Any],
     samples: NDArray[np.int16],
     mask: NDArray[np.uint8],
-) -> Found:
-    """Find beats and what their rhythm says."""
+    heart_ns: NDArray[np.int64],
+) -> Part:
+    """Find beats and what their rhythm says; write how far the hearts are to `heart_ns`."""
     which = np.flatnonzero(link["ecg"] >= 0)
     if not len(which):
         return _none()
-    pool, owner = table.ecg, table.ecg["owner"]
+    owner = table.ecg["owner"]
+    mine = link[which]
+    lines = Lines(
+        heart=mine["heart"],
+        lead=mine["number"],
+        rank=mine["rank"],
+        end_ns=pieces.end_ns(mine["rate_hz"], which),
+        lag_ns=lag_ns(pieces.frame_ns[which]),
+        rate_hz=mine["rate_hz"],
+    )
     heard = listen(
-        pool,
+        table.ecg,
+        table.heart,
         _segments(pieces, which, link["ecg"]),
+        lines,
         samples,
         mask,
-        table.timelines["link"]["rate_hz"][owner],
         lambda row, sample: table.device_time_ns(owner[row], sample),
     )
-    finding = heard.finding
-    return Found(finding, which[finding["segment"]], owner[finding["row"]])
+    heart_ns[which] = heard.reached_ns
+    patients = table.heart["owner"][heard.finding["row"]].tolist()
+    shown = zip(patients, heard.lead.tolist(), strict=True)
+    of_heart = [table.timelines_of[patient][number] for patient, number in shown]
+    finding = np.concatenate((heard.finding, heard.of_leads))
+    timeline = np.concatenate((np.array(of_heart, np.int64), owner[heard.of_leads["row"]]))
+    return finding, which[finding["segment"]], timeline
 
 
 def _oxygen(
     table: PatientTable, pieces: Pieces, link: NDArray[Any], samples: NDArray[np.int16]
-) -> Found:
+) -> Part:
     """Judge SpO2; every sample comes with its device time, single readings too."""
     which = np.flatnonzero(link["spo2"] >= 0)
     if not len(which):
@@ -162,7 +189,7 @@ def _oxygen(
         finding,
     )
     finding = finding[:found]
-    return Found(finding, which[finding["segment"]], pool["owner"][finding["row"]])
+    return finding, which[finding["segment"]], pool["owner"][finding["row"]]
 
 
 def _remember(

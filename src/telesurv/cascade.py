@@ -1,9 +1,9 @@
 """What is found in ECG leads: the kernels one after the other, each over all rows at once.
 
-Engine, `annotate` and `evaluate` all run this. Per lead: `beats` finds R-peaks in readable
-signal, `classes` tells their kind, `fibrillation` finds a waveform without them, and event
-kernels make rhythms of these. The state of each kernel, and its parameters, are columns of one
-pool, a row a lead.
+Engine, `annotate` and `evaluate` all run this. Each lead has kernels of its own, which find its
+beats and their classes, and waveforms without beats; `leads` makes one heart of the leads of a
+patient; event kernels hear that heart and say its rhythm. Leads are the rows of one pool, hearts
+those of another: the state of each kernel, and its parameters, are their columns.
 """
 
 from collections.abc import Callable
@@ -22,101 +22,147 @@ from telesurv_kernels import (
     classes,
     ectopy,
     fibrillation,
+    leads,
     readable,
     rhythm,
     ring,
 )
 
-EVENT_KERNELS: dict[str, ModuleType] = {
-    "rhythm": rhythm,
-    "ectopy": ectopy,
-    "atrial": atrial,
-    "readable": readable,
-}
-"""What hears of a lead's beats."""
-
 LEAD_KERNELS: dict[str, ModuleType] = {
     "beats": beats,
     "classes": classes,
     "fibrillation": fibrillation,
-    **EVENT_KERNELS,
+    "readable": readable,
 }
 """Kernels that have a row for each ECG lead, in the order in which they run."""
+
+EVENT_KERNELS: dict[str, ModuleType] = {"rhythm": rhythm, "ectopy": ectopy, "atrial": atrial}
+"""What hears the beats of a heart."""
+
+HEART_KERNELS: dict[str, ModuleType] = {"leads": leads, **EVENT_KERNELS}
+"""Kernels that have a row for each patient with an ECG, in the order in which they run."""
+
+WAIT_NS = 3_000_000_000
+"""Device time of the leading lead for which the others are waited for."""
+
+FRAME_NS_MAX = 7_000_000_000
+"""So much of a frame's length comes on top: where frames are long, one lead's comes after the
+other's. With WAIT_NS it is what rings can bear."""
+
+LEADS_MAX = 64
+"""Leads that a patient may have; their numbers are below it."""
+
+_EVENT_FIELDS = tuple(codes.EVENT.names or ())
+_OF_LEADS = (codes.MARK, codes.GAP)
+"""What `readable` hears of a lead."""
 
 # Leads have the same few settings and limits: each is made once.
 _beats_params = lru_cache(beats.params)
 _classes_params = lru_cache(classes.params)
-_rhythm_params = lru_cache(rhythm.params)
-_atrial_params = lru_cache(atrial.params)
-_readable_params = lru_cache(readable.params)
-_ectopy_params = lru_cache(ectopy.params)
 _fibrillation_params = lru_cache(fibrillation.params)
+_readable_params = lru_cache(readable.params)
+_leads_params = lru_cache(leads.params)
+_rhythm_params = lru_cache(rhythm.params)
+_ectopy_params = lru_cache(ectopy.params)
+_atrial_params = lru_cache(atrial.params)
 
 DeviceTime = Callable[[NDArray[np.int64], NDArray[np.int64]], NDArray[np.int64]]
-"""(row of the pool, sample of the lead) -> device time in ns."""
+"""(row of the lead, sample) -> device time in ns."""
+
+
+class Lines(NamedTuple):
+    """Whose the segments are, one entry each: they come in the order of the log."""
+
+    heart: NDArray[np.int64]  # row in the pool of hearts
+    lead: NDArray[np.int64]  # number of the lead within the patient
+    rank: NDArray[np.int64]  # the smaller, the better the lead
+    end_ns: NDArray[np.int64]  # device time right after the segment
+    lag_ns: NDArray[np.int64]  # how far other leads may be behind it and still be waited for
+    rate_hz: NDArray[np.float64]
 
 
 class Heard(NamedTuple):
-    """What the kernels found in a batch of leads."""
+    """What the kernels found."""
 
-    beats: NDArray[Any]  # beats.FINDING: every BEAT, MARK and GAP, in samples
-    finding: NDArray[Any]  # FINDING: row of the pool, segment, device time
+    beats: NDArray[Any]  # beats.FINDING: what was found in each lead, in samples
+    heart: NDArray[Any]  # leads.FINDING: BEAT, MARK, GAP, FIBRILLATION, in device time
+    reached_ns: NDArray[np.int64]  # of each segment: all of its heart before is known; 0: no news
+    finding: NDArray[Any]  # FINDING: row of the heart, segment, device time
+    lead: NDArray[np.int64]  # number of the lead that shows each finding
+    of_leads: NDArray[Any]  # FINDING: row of the lead, segment, device time
 
 
 def lead_pool() -> Pool:
     """Return a pool whose rows are ECG leads: states, parameters, and the last beats."""
-    columns: dict[str, Any] = {
-        "recent_beats": (ring.BEATS, (ring.BEATS_MAX,)),
-        "recent_beats_head": (np.int64, ()),
-        "owner": (np.int64, ()),
-    }
-    for name, module in LEAD_KERNELS.items():
+    return Pool(
+        recent_beats=(ring.BEATS, (ring.BEATS_MAX,)),
+        recent_beats_head=(np.int64, ()),
+        owner=(np.int64, ()),
+        **_columns(LEAD_KERNELS),
+    )
+
+
+def heart_pool() -> Pool:
+    """Return a pool whose rows are hearts."""
+    return Pool(owner=(np.int64, ()), reached_ns=(np.int64, ()), **_columns(HEART_KERNELS))
+
+
+def lag_ns(frame_ns: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return how far a lead with frames of this length, and others, may be apart."""
+    return WAIT_NS + np.minimum(frame_ns, FRAME_NS_MAX)
+
+
+def _columns(kernels: dict[str, ModuleType]) -> dict[str, Any]:
+    columns: dict[str, Any] = {}
+    for name, module in kernels.items():
         columns |= {name: (module.STATE, ()), f"{name}_params": (module.PARAMS, ())}
-    return Pool(**columns)
+    return columns
 
 
 def set_rate(pool: Pool, row: int, rate_hz: float, scale_mv: float) -> None:
-    """Make the parameters that depend on a lead's rate and on what a code is worth."""
+    """Make the parameters of a lead, which depend on its rate and on what a code is worth."""
     pool["beats_params"][row] = _beats_params(rate_hz, scale_mv)
     pool["classes_params"][row] = _classes_params(rate_hz)
     pool["fibrillation_params"][row] = _fibrillation_params(rate_hz, scale_mv)
+    pool["readable_params"][row] = _readable_params()
 
 
 def set_limits(pool: Pool, row: int, low_per_min: float, high_per_min: float) -> None:
-    """Make the parameters that depend on a patient's plan.
+    """Make the parameters of a heart, which depend on the patient's plan.
 
     Parameters
     ----------
     low_per_min, high_per_min : limits of extreme bradycardia and tachycardia
     """
     pool["rhythm_params"][row] = _rhythm_params(low_per_min, high_per_min)
+    pool["leads_params"][row] = _leads_params()
     pool["ectopy_params"][row] = _ectopy_params()
     pool["atrial_params"][row] = _atrial_params()
-    pool["readable_params"][row] = _readable_params()
 
 
 def listen(
     pool: Pool,
+    hearts: Pool,
     segments: NDArray[Any],
+    lines: Lines,
     samples: NDArray[np.int16],
     mask: NDArray[np.uint8],
-    rate_hz: NDArray[np.float64],
     device_time_ns: DeviceTime,
 ) -> Heard:
     """Run the kernels over segments of leads; their states advance.
 
     Parameters
     ----------
-    pool : made by `lead_pool`
-    segments : SEGMENT[m], in the order of each row's samples
+    pool, hearts : made by `lead_pool` and `heart_pool`
+    segments : SEGMENT[m], rows of `pool`, in the order of the log
+    lines : of each segment
     samples, mask : int16, uint8 [n]; the mask is what `quality` wrote
-    rate_hz : float64[rows of the pool]
     """
     total = int((segments["last"] - segments["first"]).sum())
     raw = np.empty(beats.capacity(total, len(segments)), beats.FINDING)
     count = beats.advance(pool["beats"], pool["beats_params"], segments, samples, mask, raw)
     found = raw[:count]
-    raw = np.empty(len(found), classes.FINDING)
+    raw = np.empty(count, classes.FINDING)
     state, params = pool["classes"], pool["classes_params"]
     raw = raw[: classes.advance(state, params, segments, samples, mask, found, raw)]
     is_beat = raw["kind"] == codes.BEAT
@@ -125,48 +171,81 @@ def listen(
     waves = np.empty(fibrillation.capacity(total, len(segments)), fibrillation.FINDING)
     state, params = pool["fibrillation"], pool["fibrillation_params"]
     waves = waves[: fibrillation.advance(state, params, segments, samples, mask, waves)]
-    suspected = waves["kind"] == fibrillation.CANDIDATE
-    parts = [_fibrillation(waves[~suspected], device_time_ns)]
-    told = raw[raw["kind"] != codes.CANDIDATE]
-    events = _events(told, waves[suspected], rate_hz, device_time_ns)
+    waves = waves[waves["kind"] != codes.OFF]
+    told = _told(raw, waves, segments["restart"], lines, device_time_ns)
+    mine = _events(told[np.isin(told["kind"], _OF_LEADS)])
+    mine["row"] = segments["row"][mine["segment"]]
+    of_leads = np.empty(readable.capacity(len(mine), len(segments)), codes.FINDING)
+    state, params = pool["readable"], pool["readable_params"]
+    of_leads = of_leads[: readable.advance(state, params, mine, of_leads)]
+    heart = np.empty(leads.capacity(len(told), len(segments)), leads.FINDING)
+    count = leads.advance(hearts["leads"], hearts["leads_params"], told, heart)
+    heart = heart[:count]
+    position = heart["kind"] == codes.POSITION
+    reached_ns = np.zeros(len(segments), np.int64)
+    reached_ns[heart["segment"][position]] = heart["time_ns"][position]
+    heart = heart[~position]
+    events = _events(heart)
+    # A finding names the segment of the event that decided it, and so the lead as well.
+    events["segment"] = heart["segment"] * LEADS_MAX + heart["lead"]
+    parts = []
     for name, module in EVENT_KERNELS.items():
         finding = np.empty(module.capacity(len(events), len(segments)), codes.FINDING)
-        count = module.advance(pool[name], pool[f"{name}_params"], events, finding)
-        parts.append(finding[:count])
-    return Heard(raw, np.concatenate(parts))
+        found = module.advance(hearts[name], hearts[f"{name}_params"], events, finding)
+        parts.append(finding[:found])
+    finding = np.concatenate(parts)
+    lead = finding["segment"] % LEADS_MAX
+    finding["segment"] //= LEADS_MAX
+    return Heard(raw, heart, reached_ns, finding, lead, of_leads)
 
 
-def _fibrillation(waves: NDArray[Any], device_time_ns: DeviceTime) -> NDArray[Any]:
-    """Return begin and end of fibrillation as findings in device time."""
-    finding = np.zeros(len(waves), codes.FINDING)
-    for name in ("row", "segment", "kind", "condition", "value"):
-        finding[name] = waves[name]
-    for name in ("onset", "end", "detected"):
-        finding[f"{name}_ns"] = device_time_ns(waves["row"], waves[name])
-    return finding
+def _events(rows: NDArray[Any]) -> NDArray[Any]:
+    """Return the fields of events that event kernels know."""
+    events = np.empty(len(rows), codes.EVENT)
+    for name in _EVENT_FIELDS:
+        events[name] = rows[name]
+    return events
 
 
-def _events(
+def _told(
     raw: NDArray[Any],
-    suspected: NDArray[Any],
-    rate_hz: NDArray[np.float64],
+    waves: NDArray[Any],
+    restart: NDArray[np.int64],
+    lines: Lines,
     device_time_ns: DeviceTime,
 ) -> NDArray[Any]:
-    """Return what was found in samples as events in device time, in the order of decision."""
-    events = np.zeros(len(raw) + len(suspected), codes.EVENT)
-    of_beats, of_waves = events[: len(raw)], events[len(raw) :]
-    for name in ("row", "segment", "kind", "flags", "value"):
-        of_beats[name] = raw[name]
-    of_beats["time_ns"] = device_time_ns(raw["row"], raw["sample"])
-    of_beats["decided_ns"] = device_time_ns(raw["row"], raw["decided"])
+    """Return what was found in samples as events in device time, and how far each lead is.
+
+    Those of a segment are in the order in which they were decided. Before the first of a signal
+    that begins comes what is known of its lead.
+    """
+    size, begins = len(lines.heart), np.flatnonzero(restart)
+    events = np.zeros(len(raw) + len(waves) + size + len(begins), leads.EVENT)
+    found, of_waves, reached = np.split(events, (len(raw), len(raw) + len(waves)))
+    for name in ("kind", "flags", "value"):
+        found[name] = raw[name]
+    found["time_ns"] = device_time_ns(raw["row"], raw["sample"])
+    found["decided_ns"] = device_time_ns(raw["row"], raw["decided"])
     marks = raw["kind"] == codes.MARK
-    of_beats["value"][marks] = np.rint(raw["value"][marks] * 1e9 / rate_hz[raw["row"][marks]])
-    for name in ("row", "segment", "value"):
-        of_waves[name] = suspected[name]
-    of_waves["kind"] = codes.FIBRILLATION
-    begins = suspected["value"] > 0
-    at = np.where(begins, suspected["onset"], suspected["end"])
-    of_waves["time_ns"] = device_time_ns(suspected["row"], at)
-    of_waves["decided_ns"] = device_time_ns(suspected["row"], suspected["detected"])
-    decided = np.concatenate((raw["decided"], suspected["detected"]))
-    return events[np.lexsort((decided, events["segment"]))]
+    rate_hz = lines.rate_hz[raw["segment"][marks]]
+    found["value"][marks] = np.rint(raw["value"][marks] * 1e9 / rate_hz)
+    _fibrillation(of_waves, waves, device_time_ns)
+    of = np.concatenate((np.arange(size), begins))
+    reached["kind"] = codes.POSITION
+    reached["flags"], reached["value"] = lines.rank[of], lines.lag_ns[of]
+    reached["time_ns"][:size] = reached["decided_ns"][:size] = lines.end_ns - 1
+    events["segment"] = segment = np.concatenate((raw["segment"], waves["segment"], of))
+    events["row"], events["lead"] = lines.heart[segment], lines.lead[segment]
+    last, first = np.full(size, np.iinfo(np.int64).max), np.full(len(begins), -1)
+    decided = np.concatenate((raw["decided"], waves["detected"], last, first))
+    return events[np.lexsort((decided, segment))]
+
+
+def _fibrillation(events: NDArray[Any], waves: NDArray[Any], device_time_ns: DeviceTime) -> None:
+    """Write what was found in the waveforms: 2 fibrillation, 1 a candidate, 0 no longer."""
+    events["kind"] = codes.FIBRILLATION
+    present = waves["kind"] == codes.ON
+    events["value"] = np.where(present, codes.PRESENT, waves["value"])
+    begins = events["value"] > 0
+    events["time_ns"] = device_time_ns(waves["row"], np.where(begins, waves["onset"], waves["end"]))
+    events["decided_ns"] = device_time_ns(waves["row"], waves["detected"])

@@ -14,14 +14,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from telesurv.cascade import LEAD_KERNELS
+from telesurv.cascade import HEART_KERNELS, LEAD_KERNELS
 from telesurv_kernels import quality, silence, spo2
 from telesurv_streams.timeline import TIMELINE
 
 LAYOUTS: dict[str, np.dtype[Any]] = {
     "timeline": TIMELINE,
     "quality": quality.STATE,
-    **{name: kernel.STATE for name, kernel in LEAD_KERNELS.items()},
+    **{name: kernel.STATE for name, kernel in (LEAD_KERNELS | HEART_KERNELS).items()},
     "spo2": spo2.STATE,
     "silence": silence.STATE,
 }

@@ -5,6 +5,7 @@ the kernels decide within the last seconds of a record needs samples after it: m
 follow, as when the electrodes are taken off.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -52,41 +53,90 @@ class Heard(NamedTuple):
     mask: NDArray[np.uint8]  # of every sample
 
 
+class HeardTogether(NamedTuple):
+    """What was found in several leads of one heart; times count from the first sample."""
+
+    leads: list[Lead]
+    events: NDArray[Any]  # leads.FINDING: BEAT, MARK, GAP and FIBRILLATION, in ns
+    finding: NDArray[Any]  # FINDING of the event kernels, in ns
+    masks: list[NDArray[np.uint8]]  # of every sample of each lead
+
+    @property
+    def beats(self) -> NDArray[Any]:
+        """The BEATs; `lead` is the index in `leads` of the one that was told."""
+        found: NDArray[Any] = self.events[self.events["kind"] == codes.BEAT]
+        return found
+
+
 def hear(lead: Lead) -> Heard:
     """Run the kernels over a lead as the engine does.
 
     Beats and findings that were decided in the missing seconds after the record's end are there,
     too; those that lie after it are not.
     """
-    after = np.full(round(AFTER_S * lead.rate_hz), MISSING, np.int16)
-    given = np.concatenate([lead.samples, after])
-    mask = np.zeros(len(given), np.uint8)
-    wave, pool = np.zeros(1, quality.STATE), cascade.lead_pool()
-    wave_params = np.array([quality.params(lead.rate_hz, lead.scale_mv, ecg=True)])
-    row = pool.take()
-    cascade.set_rate(pool, row, lead.rate_hz, lead.scale_mv)
-    cascade.set_limits(pool, row, HEART_RATE_LOW, HEART_RATE_HIGH)
-    segment = np.zeros(1, codes.SEGMENT)
-    step = max(round(lead.rate_hz), 1)
-    ignored = np.zeros(quality.capacity(step, 1), quality.FINDING)
-    rates = np.full(row + 1, lead.rate_hz)
-    found, findings = [], []
+    heard, masks = _listen([lead])
+    found = np.concatenate([part.beats for part in heard])
+    end = len(lead.samples)
+    found = found[(found["kind"] == codes.BEAT) & (found["sample"] < end)]
+    return Heard(found, _findings(heard, lead), masks[0])
 
-    def device_time_ns(_: NDArray[np.int64], sample: NDArray[np.int64]) -> NDArray[np.int64]:
-        time_ns: NDArray[np.int64] = np.rint(sample * (1e9 / lead.rate_hz)).astype(np.int64)
+
+def hear_together(leads: Sequence[Lead]) -> HeardTogether:
+    """Run the kernels over leads of one record, the better ones first, as the engine does."""
+    heard, masks = _listen(leads)
+    events = np.concatenate([part.heart for part in heard])
+    end_ns = len(leads[0].samples) * 1e9 / leads[0].rate_hz
+    events = events[events["time_ns"] < end_ns]
+    return HeardTogether(list(leads), events, _findings(heard, leads[0]), masks)
+
+
+def _findings(heard: list[cascade.Heard], lead: Lead) -> NDArray[Any]:
+    found = np.concatenate([part.finding for part in heard])
+    return found[found["onset_ns"] < len(lead.samples) * 1e9 / lead.rate_hz]
+
+
+def _listen(leads: Sequence[Lead]) -> tuple[list[cascade.Heard], list[NDArray[np.uint8]]]:
+    """Give the leads to the kernels a second at a time."""
+    pool, hearts = cascade.lead_pool(), cascade.heart_pool()
+    heart = hearts.take()
+    cascade.set_limits(hearts, heart, HEART_RATE_LOW, HEART_RATE_HIGH)
+    rate_hz = np.array([lead.rate_hz for lead in leads])
+    steps = np.maximum(np.rint(rate_hz), 1).astype(np.int64)
+    wave = np.zeros(len(leads), quality.STATE)
+    wave_params = np.zeros(len(leads), quality.PARAMS)
+    given = []
+    for number, lead in enumerate(leads):
+        cascade.set_rate(pool, pool.take(), lead.rate_hz, lead.scale_mv)
+        wave_params[number] = quality.params(lead.rate_hz, lead.scale_mv, ecg=True)
+        after = np.full(round(AFTER_S * lead.rate_hz), MISSING, np.int16)
+        given.append(np.concatenate([lead.samples, after]))
+    begins = np.cumsum([0, *(len(one) for one in given)])
+    samples, mask = np.concatenate(given), np.zeros(begins[-1], np.uint8)
+    ignored = np.zeros(quality.capacity(int(steps.sum()), len(leads)), quality.FINDING)
+    segments = np.zeros(len(leads), codes.SEGMENT)
+    segments["row"] = np.arange(len(leads))
+
+    def device_time_ns(row: NDArray[np.int64], sample: NDArray[np.int64]) -> NDArray[np.int64]:
+        time_ns: NDArray[np.int64] = np.rint(sample * (1e9 / rate_hz[row])).astype(np.int64)
         return time_ns
 
-    for first in range(0, len(given), step):
-        segment["first"], segment["last"] = first, min(first + step, len(given))
-        segment["restart"] = first == 0
-        quality.advance(wave, wave_params, segment, given, mask, ignored)
-        heard = cascade.listen(pool, segment, given, mask, rates, device_time_ns)
-        found.append(heard.beats[heard.beats["kind"] == codes.BEAT])
-        findings.append(heard.finding)
-    all_beats, all_findings = np.concatenate(found), np.concatenate(findings)
-    end = len(lead.samples)
-    before_end = all_findings["onset_ns"] < end * 1e9 / lead.rate_hz
-    return Heard(all_beats[all_beats["sample"] < end], all_findings[before_end], mask[:end])
+    heard = []
+    for second in range(int(np.ceil(np.diff(begins) / steps).max())):
+        segments["first"] = np.minimum(begins[:-1] + second * steps, begins[1:])
+        segments["last"] = np.minimum(segments["first"] + steps, begins[1:])
+        segments["restart"] = second == 0
+        quality.advance(wave, wave_params, segments, samples, mask, ignored)
+        lines = cascade.Lines(
+            heart=np.full(len(leads), heart),
+            lead=np.arange(len(leads)),
+            rank=np.arange(len(leads)),
+            end_ns=device_time_ns(segments["row"], segments["last"] - begins[:-1]),
+            lag_ns=cascade.lag_ns(np.full(len(leads), 10**9)),
+            rate_hz=rate_hz,
+        )
+        heard.append(cascade.listen(pool, hearts, segments, lines, samples, mask, device_time_ns))
+    ends = zip(begins.tolist(), leads, strict=False)
+    return heard, [mask[begin : begin + len(lead.samples)] for begin, lead in ends]
 
 
 def read_lead(record: Path, lead: int | None) -> Lead:
@@ -116,6 +166,20 @@ def read_lead(record: Path, lead: int | None) -> Lead:
     return Lead(
         Path(name).name, number, names[number], samples, rate_hz, scale_mv, every, float(read.fs)
     )
+
+
+def read_leads(record: Path) -> list[Lead]:
+    """Read the ECG leads of a WFDB record; raises `Unsuited` where there are none."""
+    import wfdb
+
+    name = str(record.with_suffix("") if record.suffix == ".hea" else record)
+    header = wfdb.rdheader(name, rd_segments=True)
+    signals = zip(header.sig_name or (), header.units or (), strict=True)
+    found = [channels.resolve(*signal) for signal in signals]
+    numbers = [n for n, one in enumerate(found) if one and one.name.startswith(channels.ECG)]
+    if not numbers:
+        raise Unsuited(f"{name}: has no ECG")
+    return [read_lead(record, number) for number in numbers]
 
 
 def _choose(name: str, signals: list[tuple[str, str]], lead: int | None) -> int:

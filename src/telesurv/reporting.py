@@ -11,16 +11,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from telesurv.accepted import Accepted
+from telesurv.alerts.change import Change
 from telesurv.alerts.conditions import OF_HEART
 from telesurv.alerts.episode import moment
-from telesurv.alerts.fusion import Change
 from telesurv.alerts.model import Alert, Minute, Mode
 from telesurv.alerts.patient import PatientAlerts
 from telesurv.analysis import Found, Pieces
 from telesurv.surroundings import Around
 from telesurv.table import MODES, PatientTable
 from telesurv_kernels import _dtypes as codes
-from telesurv_streams.frame import sample_time_ns
 
 Step = tuple[int, int, int, Any]
 """Place, accepted frame (-1: none; one place may release several), what it is, and that."""
@@ -112,8 +111,7 @@ class Report:
     ) -> None:
         """Take in what the kernels found in the pieces of a level; their positions advance."""
         link = self._table.timelines["link"]
-        past = pieces.sample + pieces.last - pieces.first - pieces.anchor_sample
-        end_ns = sample_time_ns(pieces.anchor_ns, past, link["rate_hz"][pieces.timeline])
+        end_ns = pieces.end_ns(link["rate_hz"][pieces.timeline])
         patient = accepted.patient[frame]
         worth = np.flatnonzero(self._worth(found))
         special = set(patient[found.piece[worth]].tolist())
@@ -126,7 +124,8 @@ class Report:
             walks: dict[int, list[Step]] = {row: [] for row in special}
             for at in np.flatnonzero(chosen).tolist():
                 place = int(accepted.place[frame[at]])
-                entry = (int(pieces.timeline[at]), int(end_ns[at]), accepted, int(frame[at]))
+                line, arrival_ns = int(pieces.timeline[at]), int(accepted.arrival_ns[frame[at]])
+                entry = (line, int(end_ns[at]), int(found.heart_ns[at]), arrival_ns)
                 walks[int(patient[at])].append((place, int(frame[at]), _END, entry))
             for at in worth.tolist():
                 piece = int(found.piece[at])
@@ -138,7 +137,9 @@ class Report:
                 self._walk(row, steps)
         # In the order of the pieces, so that the last one of a timeline counts.
         link["position_ns"][pieces.timeline] = end_ns
-        link["frame_ns"][pieces.timeline] = accepted.frame_ns[frame]
+        heart = link["heart"][pieces.timeline]
+        known = found.heart_ns > 0
+        self._table.heart["reached_ns"][heart[known]] = found.heart_ns[known]
 
     def _worth(self, found: Found) -> NDArray[np.bool_]:
         """Return which findings are to be walked; minutes of a lone timeline count as they are."""
@@ -153,11 +154,12 @@ class Report:
         return worth
 
     def _alike(self, line: int) -> list[int]:
-        """Return the patient's timelines that judge the same numeric as one of them."""
+        """Return the patient's timelines that judge the same numeric; of leads one counts."""
         link = self._table.timelines["link"]
-        kind = "ecg" if link[line]["ecg"] >= 0 else "spo2"
+        if link[line]["ecg"] >= 0:
+            return [line]
         mine = self._table.timelines_of[int(link[line]["patient"])]
-        return [other for other in mine if link[other][kind] >= 0]
+        return [other for other in mine if link[other]["spo2"] >= 0]
 
     def finish(self) -> None:
         """Take in what happened after the last accepted frame of each patient."""
@@ -171,7 +173,8 @@ class Report:
         around.positions = {
             line: int(link[line]["position_ns"]) for line in self._table.timelines_of[row]
         }
-        around.frames_ns = {line: int(link[line]["frame_ns"]) for line in around.positions}
+        if row in self._table.heart_of:
+            around.reached_ns = int(self._table.heart["reached_ns"][self._table.heart_of[row]])
         if steps:
             until = max(step[0] for step in steps)
         steps = self._take(row, until) + steps
@@ -199,32 +202,33 @@ class Report:
             if what == _HAPPENED:
                 said += alerts.found(change, around)
         ends = [step for _, _, what, step in steps if what == _END]
-        for line, _, accepted, frame in ends:
-            around.frames_ns[line] = int(accepted.frame_ns[frame])
-            said += alerts.arrived(int(accepted.arrival_ns[frame]), around)
-        for change in sorted(step for _, _, what, step in steps if what == _FOUND):
+        for _, _, _, arrival_ns in ends:
+            said += alerts.arrived(arrival_ns, around)
+        found = sorted(step for _, _, what, step in steps if what == _FOUND)
+        for change in found:
+            if self._of_heart(change):
+                continue
             known_ns = around.positions[change.timeline]
             around.positions[change.timeline] = max(known_ns, change.detected_ns)
-            if self._of_heart(change):
-                alerts.fusion.add(change)
-                said += alerts.advanced(around)
-            elif change.kind == codes.MINUTE:
+            if change.kind == codes.MINUTE:
                 alike = around.positions_like(change.timeline)
                 if alerts.several.first_alive(alike, around.rank) == change.timeline:
                     alerts.minutes.append(change)
             else:
                 said += alerts.advanced(around)
                 said += alerts.found(change, around)
-        for line, end_ns, _, _ in ends:
+        for line, end_ns, heart_ns, _ in ends:
             around.positions[line] = end_ns
+            around.reached_ns = heart_ns or around.reached_ns
+        for change in filter(self._of_heart, found):
+            said += alerts.heard(change, around)
         return said + alerts.advanced(around) if ends else said
 
     def _of_heart(self, change: Change) -> bool:
         """Whether a finding is one of those that the leads decide about together."""
         of_ecg = self._table.timelines["link"][change.timeline]["ecg"] >= 0
         return bool(of_ecg) and (
-            change.kind in (codes.SURE, codes.UNSURE_SINCE, codes.MINUTE)
-            or change.condition in _RHYTHM
+            change.kind in (codes.SURE, codes.UNSURE_SINCE) or change.condition in _RHYTHM
         )
 
     def _take(self, row: int, until: int | None) -> list[Step]:

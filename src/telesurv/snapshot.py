@@ -16,11 +16,10 @@ import zstandard
 from numpy.typing import NDArray
 
 from telesurv.alerts.episode import Episode
-from telesurv.alerts.fusion import Change, Lead
 from telesurv.alerts.model import Plan
 from telesurv.alerts.patient import PatientAlerts
 from telesurv.alerts.several import Several
-from telesurv.cascade import LEAD_KERNELS
+from telesurv.cascade import HEART_KERNELS, LEAD_KERNELS
 from telesurv.engine import Engine
 from telesurv.layouts import LAYOUTS, digest, restored
 from telesurv.table import LINK, Key, PatientTable
@@ -85,11 +84,7 @@ class Body(msgspec.Struct, array_like=True):
     skew_ns: int | None
     lines: list[Line]
     episodes: list[Episode]  # strip_line is an index into lines
-    leads: dict[int, Lead]
-    waiting: list[Change]
-    present: list[int]
-    analysed: bool
-    reference: int  # index into lines; -1: none yet
+    heart: dict[str, tuple[str, bytes]]  # as a line's sections; empty: no ECG
     several: Several
     quarantined: bool = False
 
@@ -110,11 +105,7 @@ def snapshot(engine: Engine, row: int, held: int, with_ring: bool) -> bytes:
         skew_ns=alerts.skew_ns,
         lines=[_line(engine, line, with_ring) for line in lines],
         episodes=_episodes(engine, alerts, lines, number),
-        leads={number[line]: lead for line, lead in alerts.fusion.leads.items()},
-        waiting=[c._replace(timeline=number[c.timeline]) for c in alerts.fusion.waiting],
-        present=sorted(alerts.fusion.present),
-        analysed=alerts.fusion.analysed,
-        reference=number.get(alerts.fusion.reference, -1),
+        heart=_heart(table, row),
         several=_moved(alerts.several, number),
         quarantined=bool(table.patients["info"][row]["quarantined"]),
     )
@@ -149,11 +140,11 @@ def _fill(engine: Engine, row: int, body: Body) -> None:
         if episode.strip_line >= 0:
             episode.strip_line = lines[episode.strip_line]
         alerts.episodes[episode.chain] = episode
-    fusion = alerts.fusion
-    fusion.leads = {lines[at]: lead for at, lead in body.leads.items()}
-    fusion.waiting = [change._replace(timeline=lines[change.timeline]) for change in body.waiting]
-    fusion.present, fusion.analysed = set(body.present), body.analysed
-    fusion.reference = lines[body.reference] if body.reference >= 0 else -1
+    for name, known in body.heart.items():
+        table.heart[name][table.heart_of[row]] = restored(name, *known)
+    if body.heart:
+        at = table.heart_of[row]
+        table.heart["reached_ns"][at] = table.heart["leads"][at]["reached_ns"]
     alerts.several = _moved(body.several, dict(enumerate(lines)))
     if alerts.waits:
         engine.waiting.add(row)
@@ -186,6 +177,14 @@ def _section(name: str, state: Any) -> tuple[str, bytes]:
     return _DIGESTS[name], state.tobytes()
 
 
+def _heart(table: PatientTable, row: int) -> dict[str, tuple[str, bytes]]:
+    """Return the sections of a patient's heart."""
+    at = table.heart_of.get(row)
+    if at is None:
+        return {}
+    return {name: _section(name, table.heart[name][at]) for name in HEART_KERNELS}
+
+
 def _sections(table: PatientTable, link: Any) -> dict[str, tuple[Any, int, str]]:
     """Return the kernels' columns of a timeline: pool, row and column by section name."""
     found: dict[str, tuple[Any, int, str]] = {}
@@ -199,7 +198,7 @@ def _sections(table: PatientTable, link: Any) -> dict[str, tuple[Any, int, str]]
 
 
 _FIELDS = LINK.names or ()
-_LINK = ("ring_from", "count", "position_ns", "frame_ns", "rate_hz", "scale", "offset")
+_LINK = ("ring_from", "count", "position_ns", "rate_hz", "scale", "offset")
 
 
 def _line(engine: Engine, line: int, with_ring: bool) -> Line:

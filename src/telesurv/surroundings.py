@@ -1,12 +1,10 @@
 """What a patient's alerts ask the table: limits, channels, positions, strips."""
 
 from telesurv import evidence
-from telesurv.alerts.fusion import FRAME_NS_MAX, WAIT_NS
 from telesurv.alerts.model import Strip
 from telesurv.plans import in_force, interval_s
 from telesurv.table import MODES, PatientTable
 from telesurv_kernels import atrial, ectopy, readable, rhythm
-from telesurv_streams.channels import ECG
 
 
 class Around:
@@ -18,8 +16,8 @@ class Around:
         self.patient, self.mode = key.patient, MODES[key.mode]
         self.positions: dict[int, int] = {}
         """Device time reached by each timeline at the record that is being looked at."""
-        self.frames_ns: dict[int, int] = {}
-        """Length of the newest frame of each timeline."""
+        self.reached_ns = 0
+        """Device time up to which all that the ECG leads say is known; 0: there is none."""
 
     @property
     def plan_version(self) -> int:
@@ -86,20 +84,6 @@ class Around:
         return {
             line: at for line, at in self.positions.items() if at and self.channel(line) == channel
         }
-
-    def ecg_positions(self) -> dict[int, int]:
-        """Return the positions of the ECG timelines that have begun."""
-        return {
-            line: at
-            for line, at in self.positions.items()
-            if at and self._table.name_of[line][1].startswith(ECG)
-        }
-
-    def ecg_lag_ns(self) -> int:
-        """Return how far an ECG timeline may be behind the leading one and still be alive."""
-        positions = self.ecg_positions()
-        leading = max(positions, key=lambda line: positions[line], default=-1)
-        return WAIT_NS + min(self.frames_ns.get(leading, 0), FRAME_NS_MAX)
 
 
 FIBRILLATION_S = 4.0

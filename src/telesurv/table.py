@@ -1,5 +1,6 @@
 """The patient table: (mode, route, patient, partition) and timelines to rows of arrays."""
 
+import hashlib
 from functools import lru_cache
 from typing import Any, NamedTuple
 
@@ -20,6 +21,9 @@ MODES = ("live", "replay", "demo")
 """Modes by code."""
 
 UNKNOWN = -1
+
+RANK_BITS = 40
+"""Of a lead's rank: what orders leads that are equally good."""
 
 
 class Key(NamedTuple):
@@ -53,6 +57,9 @@ PATIENT = np.dtype(
 LINK = np.dtype(
     [
         ("patient", np.int64),
+        ("number", np.int64),  # of the patient's timelines, from 0
+        ("heart", np.int64),  # row in `heart` of an ECG, else -1
+        ("rank", np.int64),  # of an ECG lead, the smaller the better
         ("ecg", np.int64),  # row in `ecg`, else -1
         ("wave", np.int64),  # row in `wave` (quality), else -1
         ("spo2", np.int64),  # row in `spo2`, else -1
@@ -61,7 +68,6 @@ LINK = np.dtype(
         ("ring_from", np.int64),  # the ring holds nothing from before this sample
         ("count", np.int64),  # samples analysed so far
         ("position_ns", np.int64),  # device time right after the last of them
-        ("frame_ns", np.int64),  # length of the frame that they came in
         ("rate_hz", np.float64),  # settings that kernels and ring are made for; 0, 0, 0: none
         ("scale", np.float64),
         ("offset", np.float64),
@@ -73,6 +79,12 @@ LINK = np.dtype(
 _quality_params = lru_cache(quality.params)
 _spo2_params = lru_cache(spo2.params)
 _silence_params = lru_cache(silence.params)
+
+
+def _rank(channel: str, device: str) -> int:
+    """Return a number that orders ECG leads, whichever came first: the better one before."""
+    name = hashlib.blake2b(f"{channel}\n{device}".encode(), digest_size=RANK_BITS // 8).digest()
+    return ecg_rank(channel) << RANK_BITS | int.from_bytes(name)
 
 
 def ring_pool(size: int) -> Pool:
@@ -103,6 +115,7 @@ class PatientTable:
             state=(quality.STATE, ()), params=(quality.PARAMS, ()), owner=(np.int64, ())
         )
         self.ecg = cascade.lead_pool()
+        self.heart = cascade.heart_pool()
         self.spo2 = Pool(state=(spo2.STATE, ()), params=(spo2.PARAMS, ()), owner=(np.int64, ()))
         self.rings: dict[int, Pool] = {}
         self.keys: dict[Key, int] = {}
@@ -111,6 +124,7 @@ class PatientTable:
         self.timeline_of: dict[tuple[int, str, str], int] = {}
         self.name_of: dict[int, tuple[str, str]] = {}
         self.timelines_of: dict[int, list[int]] = {}
+        self.heart_of: dict[int, int] = {}
 
     def patient(self, key: Key) -> int:
         """Return the row of a patient, made at the first call."""
@@ -134,7 +148,8 @@ class PatientTable:
             return row
         row = self.timelines.take()
         link = self.timelines["link"]
-        link[row] = (patient, -1, -1, -1, 0, -1, 0, 0, 0, 0, 0.0, 0.0, 0.0)
+        number = len(self.timelines_of[patient])
+        link[row] = (patient, number, -1, 0, -1, -1, -1, 0, -1, 0, 0, 0, 0.0, 0.0, 0.0)
         known = channel_of(channel)
         # An ECG by any name: no lead may be judged without its quality.
         if channel.startswith(ECG) or (known is not None and known.kind == "waveform"):
@@ -143,11 +158,21 @@ class PatientTable:
         if channel.startswith(ECG):
             link[row]["ecg"] = at = self.ecg.take()
             self.ecg["owner"][at] = row
+            link[row]["heart"], link[row]["rank"] = self._heart(patient), _rank(channel, device)
         elif channel == "spo2":
             link[row]["spo2"] = at = self.spo2.take()
             self.spo2["owner"][at] = row
         self.timeline_of[name], self.name_of[row] = row, (device, channel)
         self.timelines_of[patient].append(row)
+        return row
+
+    def _heart(self, patient: int) -> int:
+        """Return the row of a patient's heart, taken with the first ECG lead."""
+        row = self.heart_of.get(patient)
+        if row is None:
+            row = self.heart_of[patient] = self.heart.take()
+            self.heart["owner"][row] = patient
+            self._set_heart(patient)
         return row
 
     def rank(self, timeline: int) -> tuple[int, str, str]:
@@ -160,6 +185,8 @@ class PatientTable:
         self.plan_of[patient] = plan
         self.patients["info"][patient]["plan_version"] = plan.version
         self.patients["silence_params"][patient] = _silence_params(*interval_s(plan))
+        if patient in self.heart_of:
+            self._set_heart(patient)
         for timeline in self.timelines_of[patient]:
             if self.timelines["link"][timeline]["scale"]:
                 self._set_limits(patient, timeline)
@@ -182,12 +209,14 @@ class PatientTable:
         self._set_limits(int(link["patient"]), timeline)
         self._set_ring(timeline, ring.capacity(rate))
 
+    def _set_heart(self, patient: int) -> None:
+        limits = in_force(self.plan_of[patient].limits)
+        low, high = limits.heart_rate_low, limits.heart_rate_high
+        cascade.set_limits(self.heart, self.heart_of[patient], low, high)
+
     def _set_limits(self, patient: int, timeline: int) -> None:
         link = self.timelines["link"][timeline]
         limits = in_force(self.plan_of[patient].limits)
-        if link["ecg"] >= 0:
-            low, high = limits.heart_rate_low, limits.heart_rate_high
-            cascade.set_limits(self.ecg, int(link["ecg"]), low, high)
         if link["spo2"] >= 0:
             self.spo2["params"][link["spo2"]] = _spo2_params(
                 float(link["scale"]),
@@ -224,6 +253,8 @@ class PatientTable:
             device, channel = self.name_of.pop(timeline)
             del self.timeline_of[patient, device, channel]
             self.timelines.give_back(timeline)
+        if patient in self.heart_of:
+            self.heart.give_back(self.heart_of.pop(patient))
         del self.keys[self.key_of.pop(patient)]
         del self.plan_of[patient]
         self.patients.give_back(patient)
@@ -251,7 +282,7 @@ class PatientTable:
     @property
     def nbytes(self) -> int:
         """Return the bytes that all rows occupy."""
-        pools: list[Pool] = [self.patients, self.timelines, self.wave, self.ecg, self.spo2]
+        pools = [self.patients, self.timelines, self.wave, self.ecg, self.heart, self.spo2]
         return sum(pool.nbytes for pool in (*pools, *self.rings.values()))
 
 

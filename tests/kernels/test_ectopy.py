@@ -88,6 +88,15 @@ def test_beats_of_a_tachycardia_are_alike_in_height(heights: list[float], is_fou
     assert [one[:3] for one in said[:1]] == [("on", "ventricular-tachycardia", begins)] * is_found
 
 
+@pytest.mark.parametrize(("leads", "is_found"), [([0, 0, 1, 1, 1], True), ([0, 0, 0, 1, 1], False)])
+def test_heights_of_other_leads_do_not_compare(leads: list[int], is_found: bool) -> None:
+    events = events_of(beats_of(N16 + "V" * 5 + N16, 0.5))
+    run_of = np.flatnonzero(events["kind"] == d.BEAT)[16:21]
+    events["value"][run_of] = [1.0, 1.0, 2.1, 2.1, 2.1]
+    events["flags"][run_of] |= np.array(leads) << d.LEAD_SHIFT
+    assert len(told(run(k, events)[0])) == 2 * is_found
+
+
 def test_one_other_beat_breaks_a_run() -> None:
     # The definition is kept to: a missed beat class is not guessed.
     letters = N16 + "VVVVNVVVV" + N16

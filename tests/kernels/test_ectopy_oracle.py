@@ -44,6 +44,8 @@ def rhythms(draw: st.DrawFn) -> NDArray[Any]:
         beats = events["kind"] == d.BEAT
         heights, often = [1.0, -1.2, 2.0, 2.3, 0.0], [0.6, 0.2, 0.1, 0.05, 0.05]
         events["value"][beats] = rng.choice(heights, np.count_nonzero(beats), p=often)
+        leads = rng.choice([0, 1], np.count_nonzero(beats), p=[0.8, 0.2])
+        events["flags"][beats] |= leads << d.LEAD_SHIFT
     shift_ns = draw(st.sampled_from([0, 3_570_000_000_000]))
     events["time_ns"] += shift_ns
     events["decided_ns"] += shift_ns

@@ -23,6 +23,7 @@ class Beat:
     kind: int
     decided: int
     height: int  # whole uV
+    lead: int  # in which it is so high
 
     @property
     def ventricular(self) -> bool:
@@ -54,7 +55,8 @@ def rows_of(steps: list[Step]) -> list[Row]:
                 continue
             if rows[-1].beats and beat.time - rows[-1].beats[-1].time >= k.ROW_NS:
                 interrupt(step.decided)
-            rows[-1].beats.append(Beat(beat.time, beat.kind, step.decided, height_of(beat.value)))
+            height = height_of(beat.value)
+            rows[-1].beats.append(Beat(beat.time, beat.kind, step.decided, height, beat.lead))
     return rows
 
 
@@ -63,7 +65,7 @@ def height_of(value: float) -> int:
 
 
 def alike(beats: list[Beat]) -> bool:
-    heights = [sorted((a.height, b.height)) for a, b in pairwise(beats)]
+    heights = [sorted((a.height, b.height)) for a, b in pairwise(beats) if a.lead == b.lead]
     return all(high <= k.VT_HEIGHTS * low for low, high in heights)
 
 

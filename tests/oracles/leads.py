@@ -11,9 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from telesurv_kernels import _dtypes as d
+from telesurv_kernels import _heard as h
 from telesurv_kernels import _lanes as n
 from telesurv_kernels import _vote as v
-from telesurv_kernels import leads as k
 from telesurv_kernels._pending import SLACK_NS
 
 Event = tuple[int, int, int, float, int]
@@ -32,6 +32,11 @@ class Peak:
     def strength(self) -> float:
         return (self.flags >> d.STRENGTH_SHIFT & 255) / 32
 
+    @property
+    def wide(self) -> bool:
+        called = self.flags >> d.CLASS_SHIFT & d.CLASS_MASK
+        return called == d.VENTRICULAR and not self.flags & d.UNSURE
+
 
 @dataclass
 class Ear:
@@ -42,7 +47,8 @@ class Ear:
     told: int = 0
     readable: int = 0
     beat: int = 0
-    fibrillates: bool = False
+    fibrillates: int = 0
+    since: int = 0
     contrast: float = n.CONTRAST_FIRST
     found: float = n.FOUND_FIRST
     rejects: float = n.REJECTS_FIRST
@@ -65,7 +71,7 @@ class Ear:
             self.contrast += n.SMOOTH_CONTRAST * (octaves - self.contrast)
             self.beat = time
         elif kind == d.FIBRILLATION:
-            self.fibrillates = bool(value)
+            self.fibrillates, self.since = int(value), time
         if kind in (d.MARK, d.BEAT, d.CANDIDATE):
             self.told = max(self.told, time)
 
@@ -84,7 +90,7 @@ class Heart:
     now: int = 0
     marked: int = 0
     resumed: bool = False
-    fibrillates: bool = False
+    fibrillates: int = 0
     followed: int = -1
 
     def speakers(self) -> dict[int, Ear]:
@@ -154,8 +160,10 @@ class Heart:
                 return
             peak = mates[told]
             if verdict:
-                flags = peak.flags | told << d.LEAD_SHIFT
-                self.out.append((d.BEAT, peak.time, self.now, peak.value, flags))
+                witness = self.witness(told, voices, mates)
+                said = mates[witness]
+                flags = said.flags | witness << d.LEAD_SHIFT
+                self.out.append((d.BEAT, peak.time, self.now, said.value, flags))
                 self.beats.append(peak.time)
                 self.followed = told
             for lead in [*voices, *silent]:
@@ -169,6 +177,10 @@ class Heart:
                     ear.reject = max(ear.reject, min(mates[lead].strength, 1.0))
             gone = [id(mate) for mate in mates.values()]
             self.peaks = [one for one in self.peaks if id(one) not in gone]
+
+    def witness(self, told: int, voices: list[int], mates: dict[int, Peak]) -> int:
+        wide = [lead for lead in voices if mates[lead].wide]
+        return told if told in wide else min(wide, default=told)
 
     def fold(self) -> None:
         told = [ear.told for ear in self.speakers().values()]
@@ -265,16 +277,21 @@ class Heart:
 
     def fibrillation(self, time: int) -> None:
         reading = [ear for ear in self.speakers().values() if ear.readable < ear.mark]
-        calm = any(
-            not ear.fibrillates
-            and ear.contrast >= k.CALM_OCTAVES
-            and ear.beat > 0
-            and abs(time - ear.beat) <= k.ORGANISED_NS
-            for ear in reading
-        )
-        present = any(ear.fibrillates for ear in reading) and not calm
-        if reading and present != self.fibrillates:
+        if not reading:
+            return
+        beating = [
+            ear for ear in reading if not ear.fibrillates and abs(time - ear.beat) <= h.ORGANISED_NS
+        ]
+        flat = not reading[0].fibrillates and reading[0] not in beating
+        present = max(ear.fibrillates for ear in reading)
+        since = [ear.since for ear in reading if ear.fibrillates == present]
+        if flat or any(ear.contrast >= n.CALM_OCTAVES for ear in beating):
+            present = 0
+        elif beating and reading[0].fibrillates != d.PRESENT:
+            present = min(present, 1)
+        if present != self.fibrillates:
             self.fibrillates = present
+            time = min(since) if present else time
             self.out.append((d.FIBRILLATION, time, self.now, float(present), 0))
 
 

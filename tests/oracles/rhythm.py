@@ -278,6 +278,22 @@ def minutes(steps: list[Step], runs: list[list[Beat]]) -> list[Finding]:
     return found
 
 
+def fibrillations(events: NDArray[Any]) -> list[Finding]:
+    """Present from the first event that says so on, until the first that says it is over."""
+    found: list[Finding] = []
+    begun = False
+    for event in events[events["kind"] == d.FIBRILLATION]:
+        time, decided = int(event["time_ns"]), int(event["decided_ns"])
+        of = d.VENTRICULAR_FIBRILLATION
+        if event["value"] >= d.PRESENT and not begun:
+            found.append((d.ON, of, time, 0, decided, (decided - time) / 1e9, 0.0))
+            begun = True
+        elif event["value"] == 0.0 and begun:
+            found.append((d.OFF, of, 0, time, decided, 0.0, 0.0))
+            begun = False
+    return found
+
+
 def rhythm(events: NDArray[Any], p: Any) -> list[Finding]:
     """Return all findings of one row's events, sorted."""
     steps = steps_of(events)
@@ -290,4 +306,5 @@ def rhythm(events: NDArray[Any], p: Any) -> list[Finding]:
     found += tachycardias(runs, p)
     found += sure_findings(steps)
     found += minutes(steps, runs)
+    found += fibrillations(events)
     return sorted(found)

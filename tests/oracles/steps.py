@@ -23,6 +23,10 @@ class Beat:
         return not self.flags & d.UNSURE
 
     @property
+    def lead(self) -> int:
+        return self.flags >> d.LEAD_SHIFT
+
+    @property
     def kind(self) -> int:
         return self.flags >> d.CLASS_SHIFT & d.CLASS_MASK
 

@@ -9,9 +9,9 @@ import pytest
 from alert_cases import CODE, T0, Bedside, S
 from telesurv.alerts import life
 from telesurv.alerts import patient as patient_module
+from telesurv.alerts.change import Change
 from telesurv.alerts.conditions import CONDITIONS, DAY_NS, HEART, JOIN_NS, MINUTE_NS, OF_HEART
 from telesurv.alerts.episode import ENTRIES_MAX, NAMESPACE, alert_id, moment
-from telesurv.alerts.fusion import Change
 from telesurv.alerts.life import TRANSITIONS
 from telesurv.alerts.model import Alert
 from telesurv.alerts.patient import GIVE_UP_NS, SKEW_ENDS_NS

@@ -133,7 +133,7 @@ def test_two_devices_for_one_lead() -> None:
     ran = played(one, replace(other, start_ns=T0 + S // 2))
     (alert,) = ran.alerts
     assert (alert.condition, alert.count) == ("asystole", 1)
-    assert alert.evidence[0].device == "d"
+    assert alert.evidence[0].device in {"d", "e"}
 
 
 def test_a_device_that_dies_leaves_the_word_to_the_other() -> None:
@@ -156,10 +156,13 @@ def test_a_strip_of_a_device_that_died_is_completed() -> None:
 def test_a_device_whose_clock_is_ahead_and_dies_hides_nothing_for_long() -> None:
     ahead = lead("ecg.II", [], 30, device="a")
     ran = played(replace(ahead, start_ns=T0 + 60 * S), lead("ecg.II", [(40, 160)], 160, device="b"))
-    alert = ran.one("asystole")
-    assert alert.evidence[0].device == "b"
-    assert seconds(alert.onset) == pytest.approx(39.6, abs=0.01)
-    assert seconds(alert.detected) <= 94
+    first, again = sorted(ran.of("asystole"), key=lambda alert: alert.onset)
+    assert seconds(first.onset) == pytest.approx(39.6, abs=0.01)
+    assert seconds(first.detected) < 46
+    # While the other one sends beats of the same seconds the heart beats; then no longer.
+    assert again.evidence[0].device == "b"
+    assert seconds(again.onset) == pytest.approx(89, abs=1)
+    assert seconds(again.detected) <= 94
 
 
 def test_of_two_oximeters_either_keeps_a_desaturation() -> None:

@@ -10,8 +10,7 @@ from numpy.typing import NDArray
 from kernel_cases import ecg
 from telesurv.evaluate import ec57
 from telesurv.evaluate import leads as evaluate
-from telesurv.lead import Lead, Unsuited, hear
-from telesurv.leads import hear_together, read_leads
+from telesurv.lead import Lead, Unsuited, hear, hear_together, read_leads
 from telesurv_kernels import _dtypes as codes
 
 RATE_HZ = 250.0

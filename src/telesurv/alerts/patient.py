@@ -6,9 +6,9 @@ counts, or when the signal passes a point of device time, and shows what lies be
 
 from typing import Protocol
 
+from telesurv.alerts.change import Change
 from telesurv.alerts.conditions import CONDITIONS, HEART, Condition
 from telesurv.alerts.episode import Episode, Present, alert_id
-from telesurv.alerts.fusion import Change, Fusion
 from telesurv.alerts.life import TRANSITIONS, Action, Input
 from telesurv.alerts.model import Alert, Strip
 from telesurv.alerts.several import Several
@@ -79,12 +79,9 @@ class Surroundings(Protocol):
         """Return the positions of the timelines that measure the same, and have begun."""
         ...
 
-    def ecg_positions(self) -> dict[int, int]:
-        """Return the positions of the ECG timelines that have begun."""
-        ...
-
-    def ecg_lag_ns(self) -> int:
-        """Return how far an ECG timeline may be behind the leading one and still be alive."""
+    @property
+    def reached_ns(self) -> int:
+        """Device time up to which all that the ECG leads say is known; 0: there is none."""
         ...
 
     def best_wave(self) -> int:
@@ -93,11 +90,10 @@ class Surroundings(Protocol):
 
 
 class PatientAlerts:
-    """Open and joinable episodes of a patient, and the fusion of the ECG leads."""
+    """Open and joinable episodes of a patient."""
 
     def __init__(self) -> None:
         self.episodes: dict[str, Episode] = {}
-        self.fusion = Fusion()
         self.several = Several()
         self.minutes: list[Change] = []
         """Minutes of numerics that count for the patient; whoever reads them empties it."""
@@ -108,8 +104,7 @@ class PatientAlerts:
     def waits(self) -> bool:
         """Whether something may happen without a new finding, as the signal goes on."""
         return (
-            self.fusion.waits
-            or bool(self.several.ended)
+            bool(self.several.ended)
             or self.skew_ns is not None
             or any(episode.next_point_ns is not None for episode in self.episodes.values())
         )
@@ -159,20 +154,15 @@ class PatientAlerts:
         return self.found(change, around)
 
     def advanced(self, around: Surroundings) -> list[Alert]:
-        """Return the revisions that the signals' new positions make, in the order of device time.
-
-        The heart's findings and points count up to where all leads that are alive have got.
-        """
+        """Return the revisions that the signals' new positions make."""
         said = []
-        if self.fusion.waits:
-            for change in self.fusion.release(
-                around.ecg_positions(), around.rank, around.ecg_lag_ns()
-            ):
-                said += self._points(around, change.detected_ns)
-                said += self.found(change, around)
         for change in self.several.passed(around.positions_like):
             said += self.found(change, around)
         return said + self._points(around, None)
+
+    def heard(self, change: Change, around: Surroundings) -> list[Alert]:
+        """Take in a finding of the heart, after what was to be shown before it was decided."""
+        return self._points(around, change.detected_ns) + self.found(change, around)
 
     def _points(self, around: Surroundings, heart_ns: int | None) -> list[Alert]:
         """Show what is to be shown by now; with `heart_ns` of the heart alone, and up to there."""
@@ -183,8 +173,7 @@ class PatientAlerts:
                 continue
             now_ns = around.position_ns(episode.strip_line)
             if episode.chain in HEART:
-                positions, lag_ns = around.ecg_positions(), around.ecg_lag_ns()
-                now_ns = min(now_ns, self.fusion.reached_ns(positions, lag_ns))
+                now_ns = min(now_ns, around.reached_ns)
                 now_ns = min(now_ns, heart_ns or now_ns)
             while (point_ns := episode.next_point_ns) is not None:
                 at_strip = not episode.strip_complete and episode.strip_to_ns == point_ns

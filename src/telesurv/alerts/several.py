@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 import msgspec
 
-from telesurv.alerts.fusion import Change
+from telesurv.alerts.change import Change
 from telesurv_kernels import _dtypes as codes
 
 ALIVE_NS = 60_000_000_000

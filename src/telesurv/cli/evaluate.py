@@ -208,8 +208,7 @@ def alarms(
 def leads(settings: Settings, folder: tuple[Path, ...], as_json: bool) -> None:
     """Score the R-peaks of all ECG leads together by EC57.
 
-    What several leads say is combined beat by beat. The service does not do so yet: there the best
-    lead that can be read counts.
+    What several leads say is combined beat by beat, as in the service.
     """
     import msgspec
 

@@ -1,7 +1,7 @@
 """R-peaks of all ECG leads together against the beats that experts marked, by the rules of `ec57`.
 
-What is scored is what `telesurv.leads.hear_all` says: every lead through `quality` and `beats`,
-the fusion of them, a second at a time, without a look ahead. All beats count.
+What is scored is what `telesurv.lead.hear_together` says: every lead through its kernels, the
+fusion of them, a second at a time, without a look ahead, as in the service. All beats count.
 """
 
 from collections.abc import Iterable
@@ -12,8 +12,7 @@ import numpy as np
 
 from telesurv.evaluate import ec57
 from telesurv.evaluate.beats import ANNOTATOR, Progress, read_reference
-from telesurv.lead import Unsuited
-from telesurv.leads import Heart, hear_all
+from telesurv.lead import HeardTogether, Unsuited, hear_together, read_leads
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,9 +25,9 @@ class Together:
     decided_ms: float
 
 
-def score(record: Path, heart: Heart | None = None) -> Together:
+def score(record: Path, heart: HeardTogether | None = None) -> Together:
     """Score the leads of a record (its header) together; `heart` spares hearing them again."""
-    heart = heart or hear_all(record)
+    heart = heart or hear_together(read_leads(record))
     lead = heart.leads[0]
     reference = read_reference(record.with_suffix(""), lead)
     peaks = np.rint(heart.beats["time_ns"] * (lead.rate_hz / 1e9)).astype(np.int64)

@@ -1,0 +1,63 @@
+"""What `leads` says of the heart as a whole: whether it fibrillates, and which lead shows it.
+
+Both work on the fields of the state (`s`) of one row; `leads` describes the rules.
+"""
+
+from typing import Any
+
+from numpy.typing import NDArray
+
+from telesurv_kernels._dtypes import FIBRILLATION, PRESENT
+from telesurv_kernels._jit import kernel
+from telesurv_kernels._lanes import CALM_OCTAVES, LEADS, better, speaks
+from telesurv_kernels._vote import out
+
+ORGANISED_NS = 2_500_000_000  # a lead whose last beat is older shows no rhythm
+
+
+@kernel
+def shown(s: Any) -> int:
+    """Return the lead that shows the heart now: the one of the best rank that can be read."""
+    if s["alone"] > 0:
+        return int(s["alone"] - 1)
+    best = -1
+    for lane in range(LEADS):
+        if not speaks(s, lane) or s["readable_ns"][lane] >= s["mark_ns"][lane]:
+            continue
+        if best < 0 or better(s, lane, best):
+            best = lane
+    return int(s["lead"][best] - 1) if best >= 0 else int(max(s["followed"], 1) - 1)
+
+
+@kernel
+def fibrillation(
+    s: Any, at: tuple[int, int, int], time_ns: int, findings: NDArray[Any], found: int
+) -> int:
+    """Say when the heart begins and ceases to fibrillate; unreadable leads have no say."""
+    asked, present, doubted, contradicted = 0, 0, 0, 0
+    leader = shown(s) + 1
+    since_ns = time_ns
+    for lane in range(LEADS):
+        if not speaks(s, lane) or s["readable_ns"][lane] >= s["mark_ns"][lane]:
+            continue
+        asked += 1
+        says = s["fibrillation"][lane]
+        if says > present or (says == present and says > 0):
+            began_ns = s["fibrillation_ns"][lane]
+            since_ns = began_ns if says > present else min(since_ns, began_ns)
+            present = says
+        elif says == 0 and abs(time_ns - s["beat_ns"][lane]) <= ORGANISED_NS:
+            doubted = 1
+            contradicted |= s["contrast"][lane] >= CALM_OCTAVES
+        elif says == 0 and s["lead"][lane] == leader:
+            contradicted = 1
+    for lane in range(LEADS):
+        if s["lead"][lane] == leader and s["fibrillation"][lane] == PRESENT:
+            doubted = 0
+    fibrillates = 0 if contradicted else min(present, 1) if doubted else present
+    if asked == 0 or fibrillates == s["fibrillates"]:
+        return found
+    s["fibrillates"] = fibrillates
+    if fibrillates == 0:
+        since_ns = time_ns
+    return out(findings, found, at, FIBRILLATION, since_ns, float(fibrillates), 0)
