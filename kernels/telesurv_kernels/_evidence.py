@@ -50,7 +50,7 @@ RUN_RR_S = 0.65  # a run of ventricular beats is faster than this (92/min)
 RUN = 1.0  # evidence that it goes on
 TOGETHER = 0.85  # share of a kind's vote in the evidence of a beat
 EVIDENCE_MAX = 8.0
-LEAN = 0.4  # evidence that a beat must have to be ventricular
+LEAN = 0.5  # evidence that a beat must have to be ventricular
 LEAN_SUPRAVENTRICULAR = -1.0  # or supraventricular
 REGULAR = 0.15  # median difference of RR, as share of the mean, of a regular rhythm
 LATE = 1.15  # of the basic RR: a rhythm as slow may be an escape
@@ -95,8 +95,9 @@ def _direction(p: Any, work: NDArray[np.int64], middle: int, last: int, size: fl
 def _noise(p: Any, work: NDArray[np.int64], at: int, size: float) -> Any:
     """Return the log of the roughness (second differences) before the QRS, as its share."""
     total = 0
-    for i in range(at - p["before"], at - p["centre"]):
-        bend = work[CODES, i + 1] - 2 * work[CODES, i] + work[CODES, i - 1]
+    codes = work[CODES, at - p["before"] - 1 : at - p["centre"] + 1]
+    for i in range(p["before"] - p["centre"]):
+        bend = codes[i + 2] - 2 * codes[i + 1] + codes[i]
         total += bend * bend
     rms = size / np.sqrt(2.0 * p["half"] + 1.0)
     return np.log(NOISE_MIN + np.sqrt(total / (p["before"] - p["centre"])) / rms)

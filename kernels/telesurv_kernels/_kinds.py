@@ -3,6 +3,7 @@
 Called once a beat, so they work on the fields of the state (`s`) and the params (`p`) of one
 row; `classes` describes the rules. Signal is in codes: nothing here depends on the gain. `work`
 is the working space of a call: the codes about the beat, sums of them, differences of RR.
+Loops run over slices: the compiler sees that no index is negative, and takes several at once.
 """
 
 from typing import Any
@@ -82,14 +83,17 @@ def centre(p: Any, work: NDArray[np.int64], at: int) -> tuple[int, float]:
     moment = 0
     slopes = 0
     reach = p["centre"]
-    for i in range(-reach, reach + 1):
-        slope = work[CODES, at + i + 1] - work[CODES, at + i - 1]
+    first = at - reach
+    older = work[CODES, first - 1 : at + reach]
+    newer = work[CODES, first + 1 : at + reach + 2]
+    for i in range(2 * reach + 1):
+        slope = newer[i] - older[i]
         squares += slope * slope
         moment += slope * slope * i
         slopes += abs(slope)
     if squares == 0:
         return at, 0.0
-    return at + int(np.rint(moment / squares)), np.float64(slopes) * np.float64(slopes) / squares
+    return first + int(np.rint(moment / squares)), np.float64(slopes) * np.float64(slopes) / squares
 
 
 @kernel
@@ -119,10 +123,10 @@ def sum_up(p: Any, work: NDArray[np.int64], middle: int) -> None:
     size = 2 * half + 1
     total = 0
     squares = 0
-    for i in range(first, first + size):
-        code = work[CODES, i]
-        total += code
-        squares += code * code
+    codes = work[CODES, first : first + size]
+    for i in range(size):
+        total += codes[i]
+        squares += codes[i] * codes[i]
     work[TOTALS, 0] = total
     work[SQUARES, 0] = squares
     for shift in range(2 * search):
@@ -144,9 +148,9 @@ def _correlation(
     if spread <= 0:
         return 0.0
     product = 0
-    begin = first + shift
+    codes = work[CODES, first + shift : first + shift + size]
     for i in range(size):
-        product += work[CODES, begin + i] * np.int64(shape[i])
+        product += codes[i] * np.int64(shape[i])
     return (product - rest * total / size) / (UNIT * np.sqrt(spread))
 
 
@@ -200,16 +204,17 @@ def middle_of(work: NDArray[np.int64], size: int) -> Any:
 
     By rank: the value that has as many below it.
     """
+    steps = work[STEPS, :INTERVALS]
     for i in range(size, INTERVALS):
-        work[STEPS, i] = NEVER
+        steps[i] = NEVER
     rank = size // 2
     for i in range(size):
-        value = work[STEPS, i]
+        value = steps[i]
         below = 0
         same = 0
         for k in range(INTERVALS):
-            below += work[STEPS, k] < value
-            same += work[STEPS, k] == value
+            below += steps[k] < value
+            same += steps[k] == value
         if below <= rank < below + same:
             return value / MICRO
     return 0.0
@@ -251,9 +256,11 @@ def alike(s: Any, work: NDArray[np.int64], origin: int, first: int, last: int) -
     xx: Any = 0
     yy: Any = 0
     xy: Any = 0
-    for i in range(first, last):
-        code = work[CODES, origin + i]
-        usual = np.int64(long[i])
+    codes = work[CODES, origin + first : origin + last]
+    usuals = long[first:last]
+    for i in range(size):
+        code = codes[i]
+        usual = np.int64(usuals[i])
         x += code
         y += usual
         xx += code * code
@@ -275,18 +282,19 @@ def learn_shape(
     if spread <= 0:
         return
     first = middle + shift - p["half"]
+    codes = work[CODES, first : first + size]
     gain = UNIT / np.sqrt(spread)
     mean = total / size
     rate = 1.0 / min(s["members"][kind], KIND_BEATS)
     squares_new = 0.0
     for i in range(size):
         old = np.float64(shape[i])
-        new = old + rate * ((work[CODES, first + i] - mean) * gain - old)
+        new = old + rate * ((codes[i] - mean) * gain - old)
         squares_new += new * new
     scale = UNIT / np.sqrt(squares_new) if squares_new > 0 else 0.0
     for i in range(size):
         old = np.float64(shape[i])
-        new = old + rate * ((work[CODES, first + i] - mean) * gain - old)
+        new = old + rate * ((codes[i] - mean) * gain - old)
         shape[i] = np.int64(np.rint(clip(new * scale, -UNIT, UNIT)))
 
 
@@ -297,10 +305,10 @@ def learn_long(s: Any, p: Any, work: NDArray[np.int64], origin: int) -> None:
     size = p["before"] + p["after"]
     total = 0
     squares = 0
-    for i in range(origin, origin + size):
-        code = work[CODES, i]
-        total += code
-        squares += code * code
+    codes = work[CODES, origin : origin + size]
+    for i in range(size):
+        total += codes[i]
+        squares += codes[i] * codes[i]
     spread = squares - total * total / size
     if spread <= 0:
         return
@@ -310,7 +318,7 @@ def learn_long(s: Any, p: Any, work: NDArray[np.int64], origin: int) -> None:
     mean = total / size
     for i in range(size):
         old = np.float64(long[i])
-        new = old + rate * ((work[CODES, origin + i] - mean) * gain - old)
+        new = old + rate * ((codes[i] - mean) * gain - old)
         long[i] = np.int64(np.rint(clip(new, -UNIT, UNIT)))
 
 
