@@ -5,7 +5,7 @@ moves stands still, however loud the pulses are. A pulse rises out of a flat sig
 sample or two and is over after 2 ms (IEC 60601-2-27, 201.12.1.101.13: 0.1 to 2 ms, 2 to 700 mV);
 no QRS returns so soon. The front end's high-pass leaves a tail of the other sign that decays.
 
-- An edge of 0.25 mV from one sample to the next, twice the step before it or more, begins one,
+- An edge of 0.15 mV from one sample to the next, twice the step before it or more, begins one,
   and the signal is held where it was. What does not come back to 0.45 of the pulse's height, or
   beyond, within 2.5 ms and a sample was none: the signal goes on where it is.
 - After it came back a sample is let pass; then the sums of two stretches of 5 ms tell the tail's
@@ -27,7 +27,7 @@ from telesurv_kernels._jit import kernel
 from telesurv_kernels._shapes import CODES
 
 PULSE_RATE_HZ = 400.0
-EDGE_MV = 0.25
+EDGE_MV = 0.15
 EDGE_SHARE = 2  # of the step before it
 PULSE_S = 0.0025  # and a sample
 RETURNED = 0.45  # of the edge's height
@@ -67,7 +67,7 @@ def without_pulse(s: Any, p: Any, code: int) -> Any:
     s["pulse_left"] -= 1
     if s["pulse"] == HELD:
         height = s["pulse_height"]
-        if (away if height > 0 else -away) <= RETURNED * abs(height):
+        if np.sign(height) * away <= RETURNED * abs(height):
             s["pulse"] = FIT
             s["pulse_left"] = 2 * p["pulse_fit"]
             s["tail_sum"][0] = s["tail_sum"][1] = 0

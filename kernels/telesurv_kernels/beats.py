@@ -231,8 +231,9 @@ def advance(
                     missing = 0
                 sharp = abs(raw - raw1) >= edge and EDGE_SHARE * abs(raw1 - raw2) <= abs(raw - raw1)
                 if begun != 0 and sharp and pulse != HELD and pulse != FIT:
-                    # The step before may be the pulse's first part of a sample.
-                    code = np.int64(codes[(count - 1) & (CODES - 1)]) - (raw1 - raw2)
+                    code = np.int64(codes[(count - 1) & (CODES - 1)])
+                    if (raw - raw1) * (raw1 - raw2) > 0:
+                        code -= raw1 - raw2  # the pulse's first part of a sample
                     code = min(max(code, -CODE_MAX), CODE_MAX)
                     begin_pulse(s, p, code, raw)
                     pulse = HELD

@@ -83,7 +83,7 @@ def test_equals_the_oracle_with_holes_and_in_pieces(
 
 @pytest.mark.parametrize("tail", TAILS)
 @given(
-    st.sampled_from([400.0, 500.0, 512.0, 1000.0]),
+    st.sampled_from([500.0, 512.0, 1000.0]),  # at 400 Hz short pulses vanish in their tails
     st.sampled_from([-700.0, -20.0, -2.0, 2.0, 20.0, 700.0]),
     st.floats(0.001, 0.002),
     st.integers(0, 2**16),

@@ -28,7 +28,8 @@ def without_pulses(codes: Codes, rate_hz: float, scale_mv: float) -> Codes:
         if not begins[i]:
             i += 1
             continue
-        base = int(clip(clean[i - 1] - before[i]))
+        part = before[i] if steps[i] * before[i] > 0 else 0  # of a sample
+        base = int(clip(clean[i - 1] - part))
         away = codes[i:] - base
         over, height = returned(away, longest)
         if over is None:  # no pulse: only held for so long
