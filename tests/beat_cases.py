@@ -27,11 +27,18 @@ def flags_of(letter: str) -> int:
 
 
 def beats_of(letters: str, rr_s: Sequence[float] | float, first_s: float = 0.5) -> list[Any]:
-    """Beats (seconds, flags): a letter each, RR before each of them but the first."""
+    """Beats (seconds, flags): a letter each, RR before each of them but the first.
+
+    One lead shows all that are ventricular, alike in height.
+    """
     rr = [rr_s] * (len(letters) - 1) if isinstance(rr_s, float) else list(rr_s)
     assert len(rr) == len(letters) - 1, (len(rr), len(letters))
     times = first_s + np.concatenate([[0.0], np.cumsum(rr)])
-    return [(float(t), flags_of(letter)) for t, letter in zip(times, letters, strict=True)]
+    beats, run = [], 0
+    for time, letter in zip(times.tolist(), letters, strict=True):
+        run = min(run + 1, d.RUN_MASK) if letter == "V" else 0
+        beats.append((time, flags_of(letter) | run << d.RUN_SHIFT))
+    return beats
 
 
 def events_of(

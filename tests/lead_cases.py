@@ -27,6 +27,7 @@ class Voice:
     begin_s: float = 0.0
     end_s: float = float("inf")
     wide_s: Sequence[float] = ()  # those of its beats that it calls ventricular
+    tall_s: Sequence[float] = ()  # those that are 2.5 times as high as others
     contrast: float = 16.0  # usual beat to noise
     strength: float = 1.0
     reject: float = 0.25
@@ -49,7 +50,9 @@ def voice(
     said = np.sort(np.concatenate([beats_s[~missed], between]))
     phase_s = rng.uniform(0, MARK_S)
     wide_s = beats_s[rng.random(len(beats_s)) < wide].tolist()
-    return Voice(said.tolist(), beats_s[missed].tolist(), wide_s=wide_s, phase_s=phase_s, **others)
+    tall_s = beats_s[rng.random(len(beats_s)) < wide / 2].tolist()
+    of_beats: dict[str, Any] = {"wide_s": wide_s, "tall_s": tall_s, "phase_s": phase_s}
+    return Voice(said.tolist(), beats_s[missed].tolist(), **of_beats, **others)
 
 
 def flags_of(strength: float, contrast: float) -> int:
@@ -71,7 +74,8 @@ def says(one: Voice, lead: int, length_s: float) -> NDArray[Any]:
             unsure = any(a <= at < b for a, b in one.unreadable)
             beat_class = d.VENTRICULAR if at in one.wide_s else d.NORMAL
             flags = flags_of(share, one.contrast) | int(unsure) | beat_class << d.CLASS_SHIFT
-            rows.append((at, decided_s, kind, 0.8, flags))
+            height_mv = 2.0 if at in one.tall_s else 0.8
+            rows.append((at, decided_s, kind, height_mv, flags))
             known.append((at, decided_s))
     for at in marks.tolist():
         inside = [max(0.0, min(b, at) - max(a, marked_s)) for a, b in one.unreadable]

@@ -44,6 +44,9 @@ STRENGTH_SHIFT, NOISE_SHIFT = 8, 16
 """A BEAT's and CANDIDATE's strength to that of the usual beat, in 1/32, and that of the usual
 beat to noise, in 1/4: 8 bits of the flags each, 255 at most."""
 
+RUN_SHIFT, RUN_MASK = 24, 15
+"""A BEAT of a heart: how many ventricular ones in a row, alike in height, one lead has shown."""
+
 LEAD_SHIFT = 32
 """A BEAT of a heart: `flags >> LEAD_SHIFT` is the lead whose word it is."""
 

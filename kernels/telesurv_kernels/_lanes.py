@@ -120,6 +120,8 @@ def forget(s: Any, lane: int, event: Any) -> None:
     s["beat_ns"][lane] = 0
     s["fibrillation"][lane] = 0
     s["fibrillation_ns"][lane] = 0
+    s["run"][lane] = 0
+    s["height_mv"][lane] = 0.0
     s["contrast"][lane] = CONTRAST_FIRST
     s["found"][lane] = FOUND_FIRST
     s["rejects"][lane] = REJECTS_FIRST
@@ -268,6 +270,7 @@ def hear(s: Any, lane: int, kind: int, time_ns: int, value: float, flags: int) -
         s["told_ns"][lane] = time_ns
         s["readable_ns"][lane] = time_ns
         s["spoke"][lane] = 0
+        s["run"][lane] = 0
     elif kind == BEAT:
         enter(s, lane, time_ns, flags)
     elif kind == FIBRILLATION:

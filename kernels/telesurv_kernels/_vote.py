@@ -15,12 +15,14 @@ from telesurv_kernels._dtypes import (
     CLASS_MASK,
     CLASS_SHIFT,
     LEAD_SHIFT,
+    RUN_SHIFT,
     UNSURE,
     VENTRICULAR,
 )
 from telesurv_kernels._jit import kernel
 from telesurv_kernels._lanes import LEADS, SPEAKS_NS, better, note_beat, speaks
 from telesurv_kernels._peaks import first_beat, note_reject, remove, strength
+from telesurv_kernels._runs import follow
 
 RR = 8  # intervals remembered
 RR_KNOWN = 4  # so many make a usual one
@@ -265,6 +267,20 @@ def _witness(s: Any, followed: int) -> int:
 
 
 @kernel
+def _run(s: Any) -> int:
+    """Let the leads that found a beat count it; return the longest run that one shows."""
+    longest = 0
+    for lane in range(LEADS):
+        if s["votes"][lane] == FOR:
+            slot = s["mate"][lane]
+            value, flags = s["evidence_value"][slot], s["evidence_flags"][slot]
+            longest = max(longest, follow(s, lane, value, flags))
+        else:
+            s["run"][lane] = 0
+    return longest
+
+
+@kernel
 def _judge(s: Any, p: Any, first: int, followed: int, wait: bool) -> int:
     """Judge a peak of which all was heard: 1 a beat, 0 none, -1 not known yet."""
     time_ns = s["evidence_ns"][s["mate"][followed]]
@@ -344,6 +360,7 @@ def decide(
             slot = s["mate"][witness]
             value = s["evidence_value"][slot]
             flags = s["evidence_flags"][slot] | (s["lead"][witness] - 1) << LEAD_SHIFT
+            flags |= _run(s) << RUN_SHIFT
             found = out(findings, found, at, BEAT, time_ns, value, flags)
             s["followed"] = s["lead"][followed]
             count(s, time_ns)

@@ -7,12 +7,9 @@ Rules, their parameters, and when each is decided (with the MARK that covers wha
 
 - `ventricular-tachycardia`: `vt_beats` (5) ventricular beats in a row or more, the last of them
   at a mean rate above `vt_per_min` (100) (PhysioNet/CinC Challenge 2015; AHA/ACC/HRS 2017, which
-  asks for 3 beats), each of these at most twice as high as its neighbour, if both are told of the
-  same lead: where the electrode moves, what is taken for beats differs by more, and even in
-  polymorphic tachycardia heights wax and wane over several beats (2 was chosen on 100 alarms of
-  that challenge, where it spares 7 of 13 false ones and no true one; 1.75 to 2.25 serve as
-  well). Onset: the first of these 5; decided with the fifth. It ends with 5 beats in a row that
-  are not ventricular, at the last ventricular one. Value: that rate per minute.
+  asks for 3 beats), which one lead shows throughout, alike in height (`_runs`). Onset: the first
+  of these 5; decided with the fifth. It ends with 5 beats in a row that are not ventricular, at
+  the last ventricular one. Value: that rate per minute.
 - `ventricular-run`: 3 or more ventricular beats in a row, fewer than `vt_beats`, at a mean rate
   above `vt_per_min` (AHA/ACC/HRS 2017). An episode, decided with the beat that follows. Value:
   that rate.
@@ -63,11 +60,12 @@ from telesurv_kernels._dtypes import (
     COUPLET,
     EPISODE,
     GAP,
-    LEAD_SHIFT,
     MARK,
     NORMAL,
     OFF,
     ON,
+    RUN_MASK,
+    RUN_SHIFT,
     SUPRAVENTRICULAR,
     UNSURE,
     VENTRICULAR,
@@ -93,20 +91,12 @@ VERSION = 1
 
 
 VT_BEATS, VT_PER_MIN, VT_END_BEATS = 5, 100.0, 5
-VT_HEIGHTS = 2
-"""The higher of two neighbours to the lower, at most."""
-
 COUPLET_BEATS, RUN_BEATS = 2, 3
 SVT_PER_MIN = 120.0
 PER_HOUR_MAX = 30
 
 ROW_NS = 4_000_000_000
 """An RR of this length ends a row: it is asystole."""
-
-HEIGHT_SHIFT, HEIGHT_UV_MAX = 40, 4_000_000
-"""A beat that waits holds its height, in uV, in bits of its flags that no one uses."""
-
-LEAD_MASK = (1 << HEIGHT_SHIFT - LEAD_SHIFT) - 1
 
 PARAMS = np.dtype(
     [
@@ -125,9 +115,6 @@ STATE = np.dtype(
         ("head", np.int64),  # slot of beats_ns to be written next
         ("beats_ns", np.int64, (RECENT,)),
         ("ventricular", np.int64),  # of those, ventricular without another, at most RECENT
-        ("alike", np.int64),  # and each as high as its neighbour, within VT_HEIGHTS
-        ("height_uv", np.int64),  # of the last beat of the row
-        ("height_lead", np.int64),  # the lead in which it is so high
         ("others", np.int64),  # not ventricular without one that is, at most RECENT
         ("anchored", np.int64),  # 1: a ventricular one came before those, in this row
         ("normal", np.int64),  # of class N without another
@@ -222,9 +209,7 @@ def advance(
         kind = event["kind"]
         time_ns = event["time_ns"]
         if kind == BEAT:
-            height_uv = np.int64(min(abs(event["value"]) * 1000.0, HEIGHT_UV_MAX))
-            flags = event["flags"] & ((1 << HEIGHT_SHIFT) - 1)
-            hold(s, time_ns, flags | height_uv << HEIGHT_SHIFT)
+            hold(s, time_ns, event["flags"])
         elif kind == MARK and s["seen"] == 1 and time_ns >= s["decided_ns"]:
             found = _mark(s, params[row], event, findings, found)
         elif kind in (MARK, GAP):
@@ -262,7 +247,6 @@ def _interrupt(s: Any) -> None:
     """End the row of beats, and no condition."""
     s["row"] = 0
     s["ventricular"] = 0
-    s["alike"] = 0
     s["others"] = 0
     s["anchored"] = 0
     s["normal"] = 0
@@ -277,14 +261,13 @@ def _beat(
 ) -> int:
     """Take a beat of a stretch that was readable up to it."""
     beat_class = flags >> CLASS_SHIFT & CLASS_MASK
-    height_uv = flags >> HEIGHT_SHIFT
-    lead = flags >> LEAD_SHIFT & LEAD_MASK
     if flags & UNSURE or beat_class == 0:
         _interrupt(s)
         return found
     if s["row"] > 0 and time_ns - beats_back(s, 0) >= ROW_NS:
         found = _end_run(s, p, event, findings, found)
         _interrupt(s)
+    run = min(flags >> RUN_SHIFT & RUN_MASK, s["row"] + 1)
     ventricular = beat_class == VENTRICULAR
     if not ventricular:
         found = _end_run(s, p, event, findings, found)
@@ -298,11 +281,7 @@ def _beat(
     if ventricular:
         s["hour_count"] += 1
         s["ventricular"] = min(s["ventricular"] + 1, RECENT)
-        low_uv, high_uv = min(height_uv, s["height_uv"]), max(height_uv, s["height_uv"])
-        similar = lead != s["height_lead"] or high_uv <= VT_HEIGHTS * low_uv
-        follows = s["ventricular"] > 1 and similar
-        s["alike"] = min(s["alike"] + 1, RECENT) if follows else 1
-        found = _tachycardia(s, p, event, findings, found)
+        found = _tachycardia(s, p, run, event, findings, found)
         s["ventricular_ns"] = time_ns
         s["others"] = 0
         s["anchored"] = 1
@@ -312,16 +291,15 @@ def _beat(
             s["tachycardia"] = 0
             end_ns = s["ventricular_ns"]
             found = put_event(findings, found, event, OFF, VENTRICULAR_TACHYCARDIA, 0, end_ns, 0.0)
-    s["height_uv"], s["height_lead"] = height_uv, lead
     found = narrow_tachycardia(s, p, event, findings, found)
     return missed(s, event, findings, found)
 
 
 @kernel
-def _tachycardia(s: Any, p: Any, event: Any, findings: NDArray[Any], found: int) -> int:
+def _tachycardia(s: Any, p: Any, run: int, event: Any, findings: NDArray[Any], found: int) -> int:
     """Judge the last ventricular beats in a row."""
     beats = p["vt_beats"]
-    if s["tachycardia"] == 1 or s["alike"] < beats:
+    if s["tachycardia"] == 1 or run < beats:
         return found
     onset_ns = beats_back(s, beats - 1)
     per_min = (beats - 1) * 60e9 / (beats_back(s, 0) - onset_ns)

@@ -60,6 +60,7 @@ from telesurv_kernels._dtypes import (
     LEAD_SHIFT,
     MARK,
     POSITION,
+    RUN_SHIFT,
 )
 from telesurv_kernels._heard import fibrillation, shown
 from telesurv_kernels._jit import kernel
@@ -84,6 +85,7 @@ from telesurv_kernels._lanes import (
     went_back,
 )
 from telesurv_kernels._peaks import EVIDENCE, first_beat, hold
+from telesurv_kernels._runs import follow
 from telesurv_kernels._vote import REFRACTORY_NS, RR, count, decide, out
 
 VERSION = 1
@@ -126,6 +128,8 @@ _LANES = [
     ("beat_ns", np.int64),  # its last beat
     ("fibrillation", np.int64),  # PRESENT, 1 suspected, 0: what it says
     ("fibrillation_ns", np.int64),  # since then
+    ("run", np.int64),  # ventricular beats in a row, alike in height, at most RUN_MASK
+    ("height_mv", np.float64),  # of its last beat
     ("contrast", np.float64),  # log2 of usual beat to noise, smoothed
     ("found", np.float64),  # share of the heart's last beats that it found
     ("rejects", np.float64),  # strongest peak between two beats that was none, smoothed
@@ -310,7 +314,7 @@ def _pass(
         s["followed"] = lead
         count(s, time_ns)
         note_beat(s, lane)
-        flags |= (lead - 1) << LEAD_SHIFT
+        flags |= follow(s, lane, value, flags) << RUN_SHIFT | (lead - 1) << LEAD_SHIFT
     elif kind == MARK:
         if marked_ns != s["marked_ns"]:
             # Another lead spoke before.

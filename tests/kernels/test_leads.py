@@ -278,6 +278,19 @@ def test_a_beat_that_is_ventricular_in_one_lead_is() -> None:
     assert near(beats(peaks), STEADY[STEADY < 29.5], 0.001)
 
 
+def test_runs_are_counted_in_each_lead_for_itself() -> None:
+    later = STEADY + 0.03
+    one = Voice(STEADY.tolist(), wide_s=STEADY[20:24].tolist(), tall_s=[STEADY[22]])
+    other = Voice(later.tolist(), wide_s=later[23:26].tolist(), rank=1)
+    peaks = run(heart([one, other], 30.0))
+    flags = peaks["flags"][peaks["kind"] == d.BEAT]
+    # The third of the first lead is higher, so that a run begins with it, and with the fourth.
+    assert (flags >> d.RUN_SHIFT & d.RUN_MASK)[19:28].tolist() == [0, 1, 2, 1, 1, 2, 3, 0, 0]
+    alone = run(heart([one], 30.0))
+    flags = alone["flags"][alone["kind"] == d.BEAT]
+    assert (flags >> d.RUN_SHIFT & d.RUN_MASK)[19:26].tolist() == [0, 1, 2, 1, 1, 0, 0]
+
+
 @pytest.mark.parametrize(("first", "said"), [(0, [2.0, 0.0]), (1, [1.0, 0.0])])
 def test_fibrillation_of_one_lead_while_another_beats(first: int, said: list[float]) -> None:
     """The better lead is believed; the word of the other is a suspicion."""

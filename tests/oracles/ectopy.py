@@ -22,8 +22,7 @@ class Beat:
     time: int
     kind: int
     decided: int
-    height: int  # whole uV
-    lead: int  # in which it is so high
+    run: int  # ventricular beats in a row that one lead has shown
 
     @property
     def ventricular(self) -> bool:
@@ -55,18 +54,8 @@ def rows_of(steps: list[Step]) -> list[Row]:
                 continue
             if rows[-1].beats and beat.time - rows[-1].beats[-1].time >= k.ROW_NS:
                 interrupt(step.decided)
-            height = height_of(beat.value)
-            rows[-1].beats.append(Beat(beat.time, beat.kind, step.decided, height, beat.lead))
+            rows[-1].beats.append(Beat(beat.time, beat.kind, step.decided, beat.run))
     return rows
-
-
-def height_of(value: float) -> int:
-    return min(int(abs(value) * 1000), k.HEIGHT_UV_MAX)
-
-
-def alike(beats: list[Beat]) -> bool:
-    heights = [sorted((a.height, b.height)) for a, b in pairwise(beats) if a.lead == b.lead]
-    return all(high <= k.VT_HEIGHTS * low for low, high in heights)
 
 
 def per_min(beats: list[Beat]) -> float:
@@ -87,7 +76,8 @@ def ventricular(rows: list[Row], p: Any) -> list[Finding]:
                 continue
             for end in range(int(p["vt_beats"]), len(group) + 1):
                 few = group[end - int(p["vt_beats"]) : end]
-                if not present and alike(few) and per_min(few) > p["vt_per_min"]:
+                shown = few[-1].run >= p["vt_beats"]
+                if not present and shown and per_min(few) > p["vt_per_min"]:
                     args = (d.VENTRICULAR_TACHYCARDIA, few[0].time, 0, few[-1].decided)
                     found.append((d.ON, *args, per_min(few), 0.0))
                     present = True

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from telesurv_kernels import _dtypes as d
 from telesurv_kernels import _heard as h
 from telesurv_kernels import _lanes as n
+from telesurv_kernels import _runs as r
 from telesurv_kernels import _vote as v
 from telesurv_kernels._pending import SLACK_NS
 
@@ -53,6 +54,8 @@ class Ear:
     found: float = n.FOUND_FIRST
     rejects: float = n.REJECTS_FIRST
     reject: float = 0.0
+    run: int = 0
+    height: float = 0.0
 
     @property
     def odds(self) -> float:
@@ -66,6 +69,7 @@ class Ear:
         elif kind == d.GAP:
             self.mark = self.told = self.readable = time
             self.speaking = False
+            self.run = 0
         elif kind == d.BEAT:
             octaves = np.log2(max((flags >> d.NOISE_SHIFT & 255) / 4, n.CONTRAST_MIN))
             self.contrast += n.SMOOTH_CONTRAST * (octaves - self.contrast)
@@ -163,6 +167,7 @@ class Heart:
                 witness = self.witness(told, voices, mates)
                 said = mates[witness]
                 flags = said.flags | witness << d.LEAD_SHIFT
+                flags |= self.longest_run(voices, mates) << d.RUN_SHIFT
                 self.out.append((d.BEAT, peak.time, self.now, said.value, flags))
                 self.beats.append(peak.time)
                 self.followed = told
@@ -181,6 +186,19 @@ class Heart:
     def witness(self, told: int, voices: list[int], mates: dict[int, Peak]) -> int:
         wide = [lead for lead in voices if mates[lead].wide]
         return told if told in wide else min(wide, default=told)
+
+    def longest_run(self, voices: list[int], mates: dict[int, Peak]) -> int:
+        for lead, ear in self.ears.items():
+            if lead not in voices:
+                ear.run = 0
+                continue
+            flags, height = mates[lead].flags, abs(mates[lead].value)
+            low, high = sorted((height, ear.height))
+            ear.height = height
+            ear.run = min(ear.run + 1, d.RUN_MASK) if high <= r.HEIGHTS * low else 1
+            if flags >> d.CLASS_SHIFT & d.CLASS_MASK != d.VENTRICULAR or flags & d.UNSURE:
+                ear.run = 0
+        return max(self.ears[lead].run for lead in voices)
 
     def fold(self) -> None:
         told = [ear.told for ear in self.speakers().values()]

@@ -16,19 +16,18 @@ Finding = tuple[int, int, int, int, int, float, float]
 class Beat:
     time: int
     flags: int
-    value: float
 
     @property
     def sure(self) -> bool:
         return not self.flags & d.UNSURE
 
     @property
-    def lead(self) -> int:
-        return self.flags >> d.LEAD_SHIFT
-
-    @property
     def kind(self) -> int:
         return self.flags >> d.CLASS_SHIFT & d.CLASS_MASK
+
+    @property
+    def run(self) -> int:
+        return self.flags >> d.RUN_SHIFT & d.RUN_MASK
 
 
 @dataclass
@@ -59,7 +58,7 @@ def steps_of(events: NDArray[Any]) -> list[Step]:
             if len(waiting) == PENDING:
                 crowded = True
             else:
-                waiting[time] = Beat(time, event["flags"].item(), value)
+                waiting[time] = Beat(time, event["flags"].item())
         elif kind == d.MARK and last is not None and time >= last:
             readable = value >= time - last - SLACK_NS and not crowded
             step = Step(time, event["decided_ns"].item(), readable, int(value), fibrillating)
