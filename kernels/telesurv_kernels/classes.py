@@ -18,7 +18,7 @@ the heart usually does is learned from the stream, and each beat is compared wit
    rhythm has no P before its beats, and is mostly slower.
 4. The *basic rhythm* is the last 16 RR between beats of the dominant kind, without those
    that begin suddenly (below 0.87 of it, and of the RR before) and go on: a supraventricular
-   tachycardia stays early against it, for 60 beats at most.
+   tachycardia stays early against it, for 120 beats at most.
 5. A beat is *ventricular* by the sum of weighted evidence (logistic regression, every weight
    bound to its physiological sign): comes early (against the mean of 16 RR, which a
    compensatory pause leaves as it is, and their irregularity), its kind is wider than the
