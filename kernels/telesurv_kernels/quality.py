@@ -7,7 +7,7 @@ MISSING       1  the code that stands for no measurement
 CONSTANT      2  the codes stayed within a narrow band for 2 s
 SATURATED     4  flat on the highest or lowest code seen, far from the other one
 LEAD_OFF_BIT  8  constant for 10 s
-MOTION       16  electrode motion: a travelling baseline, as steep as beats
+MOTION       16  electrode motion: a baseline that travels in steep swings, or jumps
 MUSCLE       32  muscle: high frequencies that beats do not stand out of
 MAINS        64  50 or 60 Hz that beats do not stand out of
 ==========  ===  ==================================================================
@@ -15,7 +15,7 @@ MAINS        64  50 or 60 Hz that beats do not stand out of
 NOISY is the union of the last three; `_noise` has their rules. They are an ECG's alone.
 
 The mask is causal: a sample's byte depends on the samples up to it and on no later one,
-so the first 2 s of a constant stretch read as readable, and the first 1 to 2 s of noise.
+so the first 2 s of a constant stretch read as readable, and the first 1 to 3 s of noise.
 
 - **Constant.** The band is two codes, or 5 uV where codes are finer, but never more than
   10 uV: true asystoles of the 2015 PhysioNet challenge still move 13 uV in their
@@ -41,15 +41,18 @@ from telesurv_kernels._dtypes import LEAD_OFF, OFF, ON
 from telesurv_kernels._jit import kernel
 from telesurv_kernels._noise import (
     BLOCKS,
+    JUMP_MV,
     LEAST_MV,
     MAINS,
     MAINS_HZ,
     MOTION,
-    MOTION_MV,
     MUSCLE,
+    NO_MEASUREMENT,
     RATE_HZ_MIN,
-    add_box,
+    ROUGH_MV,
+    TRAVEL_MV,
     box_of,
+    look_for_noise,
     restart,
     tone_of,
 )
@@ -57,7 +60,7 @@ from telesurv_kernels._noise import (
 VERSION = 2
 """Of state and rule; a snapshot of another version is not taken over."""
 
-MISSING_CODE = -32768
+MISSING_CODE = NO_MEASUREMENT
 """The sample code that stands for no measurement."""
 
 MISSING, CONSTANT, SATURATED, LEAD_OFF_BIT = 1, 2, 4, 8
@@ -87,8 +90,10 @@ PARAMS = np.dtype(
         ("box", np.int64),  # samples; 0: noise is not looked for
         ("block", np.int64),  # boxes
         ("tone", np.float64, (2,)),  # 2 cos(wT) of the mains, T the length of a box
-        ("least", np.float64),  # slope or bend of noise, summed over a block
+        ("least", np.float64),  # slope of a QRS and bend of noise, summed over a block
+        ("rough", np.float64),  # slope of motion, summed over a block
         ("travel", np.float64),  # of the baseline in motion, summed over a block
+        ("jump", np.float64),  # ... that is motion at once
     ]
 )
 
@@ -109,19 +114,24 @@ STATE = np.dtype(
         ("back_first", np.int64),  # the first of them
         ("box", np.int64),  # sum of codes of the present box
         ("box_left", np.int64),  # samples that it waits for
-        ("sums", np.int32, (2,)),  # of the last two boxes
-        ("bend_recent", np.int32, (2,)),  # last bends
+        ("boxes", np.int64),  # whole ones of the present block; NO_BOX after a restart
+        ("sums", np.int64, (2,)),  # of the last two boxes
+        ("bend_recent", np.int64, (2,)),  # last bends
         ("slope_sum", np.int64),  # of the present block, as all that follow
         ("bend_sum", np.int64),
         ("level_sum", np.int64),
         ("tone_sum", np.float64, (2,)),  # what 50 and 60 Hz leave of the bend
-        ("boxes", np.int64),
         ("blocks", np.int64),  # whole ones since the restart
+        ("usual", np.float64),  # slope of this patient's QRS, summed over a block
+        ("learnt", np.int64),  # 1: it was taken from a whole window
         ("noise", np.int64),  # MOTION, MUSCLE, MAINS or 0
-        ("noise_left", np.int64),  # blocks that it holds without being found again
-        ("tonal", np.int64),  # a bit a block, the newest lowest: mains explain its bend
+        ("sure", np.int64),  # blocks that found noise less those that did not, within bounds
+        ("swung", np.int32),  # a bit a block, the newest lowest, as all that follow
+        ("rough", np.int32),
+        ("bent", np.int32),
+        ("hummed", np.int32),
+        ("smooth", np.int32),
         ("slopes", np.int32, (BLOCKS,)),
-        ("bends", np.int32, (BLOCKS,)),
         ("levels", np.int32, (BLOCKS,)),
     ]
 )
@@ -179,14 +189,39 @@ def params(rate_hz: float, scale: float, offset: float = 0.0, *, ecg: bool) -> N
         made["box"], made["block"] = box, block = box_of(rate_hz)
         made["tone"] = [tone_of(rate_hz, box, mains_hz) for mains_hz in MAINS_HZ]
         # Means of a block become sums of all its samples' codes.
-        made["least"] = LEAST_MV / abs(float(scale)) * box * block
-        made["travel"] = MOTION_MV / abs(float(scale)) * box * block
+        codes = box * block / abs(float(scale))
+        made["least"], made["rough"] = LEAST_MV * codes, ROUGH_MV * codes
+        made["travel"], made["jump"] = TRAVEL_MV * codes, JUMP_MV * codes
     return made
 
 
 def capacity(samples: int, segments: int) -> int:
     """Return an upper bound of the findings of one call, over all its rows."""
     return segments + samples // RUN_MIN
+
+
+@kernel
+def put(
+    finding: Any, row: int, segment: int, kind: int, onset: int, end: int, detected: int
+) -> None:
+    """Write a finding."""
+    finding["row"] = row
+    finding["segment"] = segment
+    finding["kind"] = kind
+    finding["condition"] = LEAD_OFF
+    finding["onset"] = onset
+    finding["end"] = end
+    finding["detected"] = detected
+
+
+@kernel
+def span(codes: NDArray[np.int16], lowest: int, highest: int) -> tuple[int, int]:
+    """Return the lowest and the highest of some codes, and of those given."""
+    low, high = np.int16(lowest), np.int16(highest)
+    for code in codes:
+        low = min(low, code if code != MISSING_CODE else low)
+        high = max(high, code)
+    return int(low), int(high)
 
 
 @kernel
@@ -216,124 +251,101 @@ def advance(
         if first >= last:
             continue
         row = segments[segment]["row"]
-        constant_codes = params[row]["constant_codes"]
-        constant_run = params[row]["constant_run"]
-        lead_off_run = params[row]["lead_off_run"]
-        back_run = params[row]["back_run"]
-        rail_run = params[row]["rail_run"]
-        rail_codes = params[row]["rail_codes"]
-        count = state[row]["count"]
-        seen = state[row]["seen"]
-        low = state[row]["low"]
-        high = state[row]["high"]
-        run = state[row]["run"]
-        run_first = state[row]["run_first"]
-        lowest = state[row]["lowest"]
-        highest = state[row]["highest"]
-        previous = state[row]["previous"]
-        same = state[row]["same"]
-        lead_off = state[row]["lead_off"]
-        back = state[row]["back"]
-        back_first = state[row]["back_first"]
-        looks = params[row]["box"] > 0
+        s = state[row]
+        p = params[row]
+        constant_codes = p["constant_codes"]
+        constant_run = p["constant_run"]
+        lead_off_run = p["lead_off_run"]
+        back_run = p["back_run"]
+        rail_run = p["rail_run"]
+        rail_codes = p["rail_codes"]
         if segments[segment]["restart"] != 0:
-            seen = 0
-            back = 0
-        if looks and state[row]["box_left"] == 0:
-            restart(state[row], params[row])  # a new row, or one of before noise was looked for
-        box = state[row]["box"]
-        box_left = state[row]["box_left"]
-        noise = state[row]["noise"]
-        for k in range(first, last):
-            code = np.int64(samples[k])
+            s["seen"] = 0
+            s["back"] = 0
+        if s["box_left"] == 0 and p["box"] > 0:
+            restart(s, p)  # a new row, or one of before noise was looked for
+        codes, marks = samples[first:last], mask[first:last]
+        before = s["count"]
+        seen = s["seen"]
+        low = s["low"]
+        high = s["high"]
+        run = s["run"]
+        run_first = s["run_first"]
+        lowest = s["lowest"]
+        highest = s["highest"]
+        spanned = 0  # of the samples before, `lowest` and `highest` are known
+        previous = s["previous"]
+        same = s["same"]
+        lead_off = s["lead_off"]
+        back = s["back"]
+        back_first = s["back_first"]
+        for k in range(last - first):
+            code = np.int64(codes[k])
             if code == MISSING_CODE:
-                mask[k] = MISSING
-                count += 1
+                marks[k] = MISSING
                 continue
             if seen == 0:
                 seen = 1
                 low = high = lowest = highest = code
                 run = same = 0
-                run_first = count
-                restart(state[row], params[row])
-                box = noise = 0
-                box_left = params[row]["box"]
-            # Choices of values, not of ways to go: a branch that noise decides costs more.
-            wider_low = min(low, code)
-            wider_high = max(high, code)
-            within = wider_high - wider_low <= constant_codes
-            low = wider_low if within else code
-            high = wider_high if within else code
-            run = run + 1 if within else 1
-            run_first = run_first if within else count
-            lowest = min(lowest, code)
-            highest = max(highest, code)
-            same = same + 1 if code == previous else 1
+                run_first = before + k
+                spanned = k
+                restart(s, p)
+            # Signs as masks (x >> 63 is all ones below zero, else none): what noise decides is
+            # foreseen by no processor, and compilers make branches of choices.
+            below, above = low - code, high - code
+            keep = ~((constant_codes + below | constant_codes - above) >> 63)
+            low = code + (below & below >> 63 & keep)
+            high = code + (above & ~(above >> 63) & keep)
+            run = (run & keep) + 1
+            run_first = before + k + (run_first - before - k & keep)
+            change = code - previous
+            same = (same & ~((change | -change) >> 63)) + 1
             previous = code
-
-            if looks:
-                box += code
-                box_left -= 1
-                if box_left == 0:
-                    state[row]["box"] = box
-                    add_box(state[row], params[row])
-                    box = 0
-                    box_left = params[row]["box"]
-                    noise = state[row]["noise"]
-
-            bits = noise
-            if run >= constant_run:
-                bits |= CONSTANT
-                back = 0
-                if run >= lead_off_run:
-                    bits |= LEAD_OFF_BIT
-                    if lead_off == 0:
-                        lead_off = 1
-                        findings[found]["row"] = row
-                        findings[found]["segment"] = segment
-                        findings[found]["kind"] = ON
-                        findings[found]["condition"] = LEAD_OFF
-                        findings[found]["onset"] = run_first
-                        findings[found]["end"] = 0
-                        findings[found]["detected"] = count
-                        found += 1
-            elif lead_off != 0:
-                if back == 0:
-                    back_first = count
-                back += 1
-                # A run that may yet turn out constant is no signal.
-                if back >= back_run and run == 1:
-                    lead_off = 0
+            bits = 0
+            if (run >= constant_run) | (same >= rail_run) | (lead_off != 0):
+                if run >= constant_run:
+                    bits = CONSTANT
                     back = 0
-                    findings[found]["row"] = row
-                    findings[found]["segment"] = segment
-                    findings[found]["kind"] = OFF
-                    findings[found]["condition"] = LEAD_OFF
-                    findings[found]["onset"] = 0
-                    findings[found]["end"] = back_first
-                    findings[found]["detected"] = count
-                    found += 1
-            if (
-                same >= rail_run
-                and code in (lowest, highest)
-                and (highest - lowest >= rail_codes or code > RAIL_END or code < -RAIL_END)
-            ):
-                bits |= SATURATED
-            mask[k] = bits
-            count += 1
-        state[row]["box"] = box
-        state[row]["box_left"] = box_left
-        state[row]["count"] = count
-        state[row]["seen"] = seen
-        state[row]["low"] = low
-        state[row]["high"] = high
-        state[row]["run"] = run
-        state[row]["run_first"] = run_first
-        state[row]["lowest"] = lowest
-        state[row]["highest"] = highest
-        state[row]["previous"] = previous
-        state[row]["same"] = same
-        state[row]["lead_off"] = lead_off
-        state[row]["back"] = back
-        state[row]["back_first"] = back_first
+                    if run >= lead_off_run:
+                        bits |= LEAD_OFF_BIT
+                        if lead_off == 0:
+                            lead_off = 1
+                            put(findings[found], row, segment, ON, run_first, 0, before + k)
+                            found += 1
+                elif lead_off != 0:
+                    if back == 0:
+                        back_first = before + k
+                    back += 1
+                    # A run that may yet turn out constant is no signal.
+                    if back >= back_run and run == 1:
+                        lead_off = 0
+                        back = 0
+                        put(findings[found], row, segment, OFF, 0, back_first, before + k)
+                        found += 1
+                if same >= rail_run:
+                    lowest, highest = span(codes[spanned : k + 1], lowest, highest)
+                    spanned = k + 1
+                    if code in (lowest, highest) and (
+                        highest - lowest >= rail_codes or code > RAIL_END or code < -RAIL_END
+                    ):
+                        bits |= SATURATED
+            marks[k] = bits
+        if seen != 0:
+            lowest, highest = span(codes[spanned:], lowest, highest)
+        s["count"] = before + last - first
+        s["seen"] = seen
+        s["low"] = low
+        s["high"] = high
+        s["run"] = run
+        s["run_first"] = run_first
+        s["lowest"] = lowest
+        s["highest"] = highest
+        s["previous"] = previous
+        s["same"] = same
+        s["lead_off"] = lead_off
+        s["back"] = back
+        s["back_first"] = back_first
+        if p["box"] > 0:
+            look_for_noise(s, p, codes, marks)
     return found

@@ -1,5 +1,6 @@
 """What the quality kernel calls noise: motion, muscle and mains, never a heart."""
 
+import csv
 from pathlib import Path
 from typing import Any
 
@@ -82,13 +83,42 @@ def test_fibrillation_and_tachycardia_are_readable() -> None:
 
 
 def test_an_asystole_is_readable_whatever_it_hums() -> None:
-    silent = noise(60, 0.2, 1.0, 0.6) + noise(60, 20, 100, 0.012)
-    assert not mask_of(silent).any()
+    hum = noise(60, 20, 100, 0.012)
+    assert not mask_of(noise(60, 0.2, 1.0, 0.2) + hum).any()
+    # After beats, of which the lead knows how steep they are.
+    wandering = noise(60, 0.2, 0.5, 0.6) + hum
+    assert not mask_of(np.concatenate([beating(20), wandering])).any()
 
 
 def test_wander_is_no_motion_where_beats_stand_out() -> None:
     t = np.arange(60 * 250) / 250
     assert not mask_of(beating(60) + 2.0 * np.sin(2 * np.pi * 0.25 * t)).any()
+
+
+def test_noise_that_lasts_does_not_become_its_own_measure() -> None:
+    mv = beating(360)
+    mv[15_000:] += motion(300)
+    mask = mask_of(mv)
+    assert not mask[:15_000].any()
+    assert np.mean(mask[-15_000:] == quality.MOTION) > 0.9
+
+
+def test_an_electrode_that_is_touched_is_motion_at_once() -> None:
+    steps = np.zeros(10 * 250)
+    steps[500:1000] = 4.0
+    mask, first, _ = in_the_middle(steps)
+    touched = first + 500
+    assert not mask[:touched].any()
+    assert np.all(mask[touched + 150 : touched + 500] == quality.MOTION)
+    assert not mask[touched + 500 + 4 * 250 :].any()
+
+
+def test_a_large_ectopic_beat_is_no_jump() -> None:
+    mv = beating(60)
+    wide = 5.0 * np.sin(np.pi * np.arange(50) / 50)  # 5 mV over 200 ms
+    for at in range(2000, 14_000, 1700):
+        mv[at : at + 50] += wide
+    assert not mask_of(mv).any()
 
 
 def test_what_is_no_ecg_has_no_noise() -> None:
@@ -161,3 +191,21 @@ def test_ventricular_rhythms_of_vfdb_are_readable(recordings: Path) -> None:
     assert max(share["VT"], share["VFL"]) <= 0.2, share
     assert share["N"] <= 0.03, share
     assert share["NOISE"] >= 5 * share["N"], share
+
+
+@pytest.mark.recordings
+def test_what_was_called_too_noisy_is_masked_more_than_the_rest(recordings: Path) -> None:
+    wfdb = pytest.importorskip("wfdb")
+    folder = recordings / "cinc2017"
+    shares_of: dict[str, list[float]] = {}
+    with (folder / "REFERENCE.csv").open() as lines:
+        for name, kind in csv.reader(lines):
+            record = wfdb.rdrecord(str(folder / name), physical=False)
+            codes = record.d_signal[:, 0].astype(np.int16)
+            columns = {"samples": codes, "mask": np.zeros(len(codes), np.uint8)}
+            params = quality.params(record.fs, 1 / record.adc_gain[0], ecg=True)
+            mask = run(Case(quality, params, columns, ("mask",))).outputs["mask"]
+            shares_of.setdefault(kind, []).append(float(np.mean(mask & quality.NOISY > 0)))
+    share = {kind: float(np.mean(parts)) for kind, parts in shares_of.items()}
+    assert share["~"] >= 0.1, share
+    assert max(share["N"], share["A"], share["O"]) <= 0.02, share

@@ -71,6 +71,7 @@ def findings(
     mask = np.full(len(samples), k.MISSING, np.uint8)
     found: list[Finding] = []
     off = False
+    usual = noise.Usual()
     for first, last in pairwise(sorted({0, *restarts, len(samples)})):
         there = first + np.flatnonzero(samples[first:last] != k.MISSING_CODE)
         codes = samples[there].astype(np.int64)
@@ -79,7 +80,7 @@ def findings(
             k.CONSTANT * (np.array(run, int) >= n["constant"])
             + k.LEAD_OFF_BIT * (np.array(run, int) >= n["off"])
             + k.SATURATED * saturated(codes, n["rail"], n["rail_run"])
-            + noise.bits(codes, rate_hz, scale, ecg=ecg)
+            + noise.bits(codes, rate_hz, scale, usual, ecg=ecg)
         )
         back: list[int] = []
         for i, sample in enumerate(there.tolist()):
