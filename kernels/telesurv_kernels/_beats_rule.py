@@ -118,7 +118,8 @@ STATE = np.dtype(
         ("level_uv", np.float64),  # strength of the usual beat
         ("noise_uv", np.float64),  # strength of the usual rejected candidate
         ("slope_mv", np.float64),  # steepest STEP_S of the usual beat
-        ("last_slope_mv", np.float64),  # and of the last one
+        ("last_uv", np.float64),  # strength of the last beat
+        ("last_slope_mv", np.float64),  # and its steepest STEP_S
         ("strengths", np.int64),  # beats since the levels were taken anew
         ("rejected", np.int64),  # candidates rejected since then
         ("pending", np.int64),  # candidates that wait, by their R-peak
@@ -131,12 +132,12 @@ STATE = np.dtype(
         ("pending_uv", np.float64, (PENDING,)),
         ("pending_mv", np.float64, (PENDING,)),
         ("pending_slope_mv", np.float64, (PENDING,)),
-        ("pending_flags", np.int64, (PENDING,)),
         ("pending_likeness", np.float64, (PENDING,)),  # to a known shape; 0: not looked for
         ("slow_noise_uv", np.float64),  # noise that lasts
         ("disturbance", np.float64),  # it, to the usual beat; 0: no shape is known
+        ("travel", np.float64),  # of the baseline, to the least that no heart makes
+        ("known_share", np.float64),  # of the last beats, those that known shapes explain
         ("level_recent", np.int64, (MEMORY,)),  # by quarter, sums of codes
-        ("rough_recent", np.int64, (MEMORY,)),  # 1: bends more than a heart
         ("scanned", np.int64),  # sample up to which known shapes were looked for
         ("shape_uses", np.int64, (SHAPES,)),  # beats that each shape was learnt from
         ("shapes", np.float32, (SHAPES, 2, POINTS)),  # slopes and bends, sums of codes
@@ -148,10 +149,12 @@ STATE = np.dtype(
         ("tail_sum", np.int64, (2,)),
         ("tail", np.float64),  # codes
         ("tail_decay", np.float64),  # a sample
-        ("readable_recent", np.int64, (QUARTERS,)),
+        ("readable_recent", np.int16, (QUARTERS,)),
         ("codes", np.int16, (CODES,)),
         ("band_uv", np.int16, (BAND,)),
         ("bits", np.uint8, (CODES,)),  # mask of the samples in codes
+        ("pending_flags", np.uint8, (PENDING,)),
+        ("rough_recent", np.uint8, (MEMORY,)),  # 1: bends more than a heart
     ]
 )
 

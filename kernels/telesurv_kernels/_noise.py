@@ -29,10 +29,11 @@ and its hum is no reason not to say so. Noise begins when 5 blocks more found it
 lasts up to 1.5 s longer than it is found.
 
 The limits were set by hand, on `noise` for what lets `beats` err, on `vfdb` and `challenge-2015`
-for what must not be masked; no records were kept apart. They lie on a plateau: each of them a
-fifth up or down, F1 of the R-peaks where `noise` is readable stays within 98.8 and 99.1 % (here
-99.0) while 43 to 59 % of its seconds at 6 dB and 89 to 100 % at 12 dB are readable, noise in
-`mitdb` within 0.3 and 1.0 % of the seconds, in `vfdb`'s fibrillation within 1 and 4 %.
+for what must not be masked; no records were kept apart. They lie on a plateau (SURE_MAX, ROUGH_MV,
+RISE and FALL were not tried): a fifth up or down, F1 of the R-peaks where `noise` is readable stays
+within 98.8 and 99.1 % (here 99.0) while 43 to 59 % of its seconds at 6 dB and 89 to 100 % at 12 dB
+are readable, noise in `mitdb` within 0.3 and 1.0 % of the seconds, in `vfdb`'s fibrillation within
+1 and 4 %.
 """
 
 import math

@@ -31,6 +31,7 @@ LAG_MARKS = 3  # a candidate waits for so many distances between MARKs at most
 STRONG = 0.45  # of the way from noise to the usual beat
 CLEAR = 0.25  # once the T of the last beat is over
 WEAK = 0.2
+LIKE_LAST = 0.7  # of the last beat: after a small one the T is small, too
 T_SLOPE = 0.5  # a T is less than half as steep as a QRS
 AFTER_RR = 0.5  # a weak beat lies so far after the last one
 BEFORE_RR = 0.4  # and so far before the next one
@@ -49,8 +50,11 @@ ROUGH = 0.75  # bend to slope, over a quarter: a spectrum beyond 40 Hz
 BASE_QUARTERS = 3  # a mean level, in which the waves of a tachycardia cancel
 TRAVEL = 0.15  # of the baseline, to the usual beat's slope
 TRAVEL_MV = 0.2
-EVIDENCE = 5.75
+EVIDENCE = 4.9
 UV_EVIDENCE, SINCE_EVIDENCE, NEXT_EVIDENCE = 1.5, 2.5, 2.5
+TRAVEL_EVIDENCE, SHARE_EVIDENCE = 0.5, 0.5
+TRAVEL_MIN = 0.2  # of the travel that no heart makes
+SHARE_BEATS = 8.0  # in the share of beats that known shapes explain
 LIKENESS_MIN, UV_MAX = 0.02, 20.0  # what evidence is taken from lies within these
 SINCE_RR, NEXT_RR = (0.3, 1.1), (0.2, 1.0)
 
@@ -117,6 +121,8 @@ def _evidence(s: Any) -> Any:
         + SINCE_EVIDENCE * since
         + NEXT_EVIDENCE * until
         - np.log(s["disturbance"])
+        - TRAVEL_EVIDENCE * np.log(max(s["travel"], TRAVEL_MIN))
+        - SHARE_EVIDENCE * s["known_share"]
     )
 
 
@@ -128,7 +134,7 @@ def _is_beat(s: Any, p: Any, sample: int) -> int:
         return -1
     if s["pending_likeness"][0] >= EXPLAINED:
         return _is_explained(s, p, sample)
-    if s["disturbance"] > NOISY:
+    if s["disturbance"] > NOISY and s["pending_likeness"][0] > 0.0:
         if sample < peak + p["wait"]:
             return -1
         if _evidence(s) < EVIDENCE:
@@ -147,6 +153,8 @@ def _is_beat(s: Any, p: Any, sample: int) -> int:
     if uv >= strong:
         return 1
     clear = noise + (STRONG + beyond * (CLEAR - STRONG)) * (level - noise)
+    if s["beats"] > 0:
+        clear = min(clear, LIKE_LAST * s["last_uv"])
     if uv < max(noise + WEAK * (level - noise), WEAK * level):
         return 0
     follower = -1
@@ -181,6 +189,9 @@ def _accept(s: Any, p: Any) -> None:
         s["rr_recent"][(intervals - 1) % MEMORY] = peak - s["last"]
         usual = middle(s["rr_recent"], intervals, 0.5)
         s["rr"] = min(max(usual, p["rr_min"]), p["rr_max"])
+    s["last_uv"] = uv
+    known = 1.0 if s["pending_likeness"][0] >= EXPLAINED else 0.0
+    s["known_share"] += (known - s["known_share"]) / SHARE_BEATS
     s["last_slope_mv"] = s["pending_slope_mv"][0]
     s["slope_mv_recent"][s["strengths"] % MEMORY] = s["last_slope_mv"]
     s["uv_recent"][s["strengths"] % MEMORY] = min(uv, LEVEL_RISE * s["level_uv"])
@@ -304,8 +315,8 @@ def _is_unlike_heart(s: Any, p: Any, sample: int) -> bool:
             low = min(low, base)
             high = max(high, base)
     travel_mv = (high - low) / (BASE_QUARTERS * quarter) * abs(p["scale_mv"])
-    far = travel_mv > max(TRAVEL_MV, TRAVEL * s["slope_mv"])
-    return bool(far or rough > MEMORY // 2)
+    s["travel"] = travel_mv / max(TRAVEL_MV, TRAVEL * s["slope_mv"])
+    return bool(s["travel"] > 1.0 or rough > MEMORY // 2)
 
 
 @kernel

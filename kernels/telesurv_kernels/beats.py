@@ -17,7 +17,8 @@
    - Strong (above noise by 0.45 of the way to the usual beat) is a beat once 400 ms passed.
    - Clear is a beat when no stronger one follows within 0.5 RR, and no strong one within
      0.4 RR. What is clear depends on the time since the last beat, for its T lies there:
-     0.45 of the way until 0.36 s, 0.25 from 0.5 s on.
+     0.45 of the way until 0.36 s, 0.25 from 0.5 s on; or 0.7 of the last beat, for the T of a
+     small beat is small (runs of aberrant beats).
    - Weak (0.2 of the way) must fill a gap besides: 0.5 RR after the last beat, and without a
      strong one within 750 ms the gap is 1.5 RR. This is the search-back of Pan and Tompkins
      without looking back: the weak ones wait.
@@ -31,8 +32,14 @@
    one is a beat, the more alike of two within 250 ms. What is like none needs evidence from 0.13
    on: a weighted sum of how like and how strong it is, how long ago the last beat was and how
    soon a known shape follows (in RR), and how little noise there is; then it is judged as above.
+   More is asked where the baseline travels far, for motion makes deflections like a QRS and
+   muscle does not, and where known shapes explain the last beats, so that likeness tells. A
+   candidate that came before the noise was seen to last was not compared, and needs none.
    The weights are a logistic regression on MIT-BIH records and their mixtures with noise,
-   rounded. When levels are taken anew the shapes are forgotten.
+   rounded. The least evidence was chosen on the same: 4.65 to 5.15 give sensitivities of 99.81
+   to 99.79 and predictivities of 99.91 % on 24 records; chosen by fewest errors on four fifths
+   of the records, it gives 99.78 and 99.91 % on the others. When levels are taken anew the
+   shapes are forgotten.
 6. Nothing weaker than 0.04 mV in the band is a candidate. A QRS of 0.15 mV peak to peak is
    about that, and a monitor is not to count smaller ones (ANSI/AAMI EC13).
 

@@ -95,10 +95,9 @@ def peaks_s(case: Case) -> NDArray[np.float64]:
 def test_a_day_grows_nothing_and_loses_nothing() -> None:
     """24 h in pieces of an hour: every beat at its sample, every minute right, no memory more."""
     rate_hz, chunk = 250.0, 3600 * 250
-    pool = cascade.lead_pool()
-    row = pool.take()
-    cascade.set_rate(pool, row, rate_hz, SCALE)
-    cascade.set_limits(pool, row, 40, 140)
+    pool, hearts = cascade.lead_pool(), cascade.heart_pool()
+    cascade.set_rate(pool, pool.take(), rate_hz, SCALE)
+    cascade.set_limits(hearts, hearts.take(), 40, 140)
     wave = np.zeros(1, quality.STATE)
     wave_params = np.array([quality.params(rate_hz, SCALE, ecg=True)])
     segment, mask = np.zeros(1, codes.SEGMENT), np.zeros(chunk, np.uint8)
@@ -114,9 +113,10 @@ def test_a_day_grows_nothing_and_loses_nothing() -> None:
         quality.advance(wave, wave_params, segment, samples, mask, ignored)
         if number == 0:
             tracemalloc.start()
-        heard = cascade.listen(
-            pool, segment, samples, mask, np.full(row + 1, rate_hz), device_time_ns
-        )
+        zero, hour_ns = np.zeros(1, np.int64), np.array([3600 * 10**9])
+        lag_ns, rates = cascade.lag_ns(hour_ns), np.array([rate_hz])
+        lines = cascade.Lines(zero, zero, zero, (number + 1) * hour_ns, lag_ns, rates)
+        heard = cascade.listen(pool, hearts, segment, lines, samples, mask, device_time_ns)
         beats = heard.beats["sample"][heard.beats["kind"] == codes.BEAT]
         assert np.abs((beats - 100 + 5) % 200 - 5).max() <= 1
         counts.append(len(np.unique(np.round((beats - 100) / 200))))

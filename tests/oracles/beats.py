@@ -49,6 +49,9 @@ class Known:
     calm: list[float] = field(default_factory=lambda: [0.0] * c.MEMORY)  # by quarter
     slow_noise: float = 0.0
     disturbance: float = 0.0
+    travel: float = 0.0
+    known_share: float = 0.0  # of the last beats, those that known shapes explain
+    last_uv: float = 0.0
     levels: list[int] = field(default_factory=lambda: [0] * c.MEMORY)  # by quarter, sums
     rough: list[bool] = field(default_factory=lambda: [False] * c.MEMORY)
 
@@ -184,6 +187,8 @@ class Judge:
             if self.noise <= v.CALM * self.known.level:
                 oldest = now - _shapes.CODES + 1 - self.gap
                 self.known.shapes.learn(self.filled, first.peak - self.gap, max(oldest, 0))
+            self.known.last_uv = first.uv
+            self.known.known_share += (first.explained - self.known.known_share) / v.SHARE_BEATS
             self.peaks.append(first.peak)
             self.strengths.append(min(first.uv, v.LEVEL_RISE * self.known.level))
             recent = sorted(self.strengths[-c.MEMORY :])
@@ -203,7 +208,7 @@ class Judge:
             return None
         if first.explained:
             return self.is_explained(first, later, now)
-        if self.known.disturbance > v.NOISY:
+        if self.known.disturbance > v.NOISY and first.like > 0:
             if now < first.peak + self.n(k.WAIT_S):
                 return None
             if self.evidence(first, later) < v.EVIDENCE:
@@ -230,7 +235,8 @@ class Judge:
             return False
         share = v.STRONG + beyond * (v.CLEAR - v.STRONG)
         apart = until - first.peak > v.BEFORE_RR * rr
-        if first.uv >= self.noise + share * (self.known.level - self.noise):
+        like_last = v.LIKE_LAST * self.known.last_uv if self.peaks else np.inf
+        if first.uv >= min(self.noise + share * (self.known.level - self.noise), like_last):
             return not followers or apart
         if since <= v.AFTER_RR * rr:
             return False
@@ -253,6 +259,8 @@ class Judge:
             v.SINCE_EVIDENCE * np.clip(since, *v.SINCE_RR),
             v.NEXT_EVIDENCE * np.clip(until, *v.NEXT_RR),
             -np.log(self.known.disturbance),
+            -v.TRAVEL_EVIDENCE * np.log(max(self.known.travel, v.TRAVEL_MIN)),
+            -v.SHARE_EVIDENCE * self.known.known_share,
         )
         return float(sum(terms))
 
@@ -268,8 +276,8 @@ class Judge:
         levels = known.levels[slot + 1 :] + known.levels[: slot + 1]
         base = np.convolve(levels, np.ones(v.BASE_QUARTERS, np.int64), "valid")
         travel_mv = np.ptp(base) / (v.BASE_QUARTERS * quarter) * self.scale_mv
-        far = travel_mv > max(v.TRAVEL_MV, v.TRAVEL * known.slope)
-        return bool(far) or sum(known.rough) > c.MEMORY // 2
+        known.travel = travel_mv / max(v.TRAVEL_MV, v.TRAVEL * known.slope)
+        return known.travel > 1 or sum(known.rough) > c.MEMORY // 2
 
     def disturb(self, unlike_heart: bool) -> None:
         known = self.known
