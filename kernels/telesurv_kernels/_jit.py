@@ -56,14 +56,44 @@ class Locator(UserProvidedCacheLocator):
                 raise
 
 
+def keeps() -> bool:
+    """Return whether what this process compiles is kept for others."""
+    try:
+        Path(_CACHE_ROOT).mkdir(parents=True, exist_ok=True)
+    except OSError:
+        return False
+    disabled: bool = numba.config.DISABLE_JIT  # type: ignore[attr-defined]
+    return os.access(_CACHE_ROOT, os.W_OK) and not disabled
+
+
+def is_cached(func: Any) -> bool:
+    """Return whether the cache holds something compiled of a kernel for this source."""
+    cache = getattr(func, "_cache", None)
+    if cache is None or not cache.cache_path:
+        return False
+    module = func.__module__.rpartition(".")[2]
+    return any(Path(cache.cache_path).glob(f"{module}.{func.__qualname__}-*.nbi"))
+
+
 def kernel(func: Callable[P, R]) -> Callable[P, R]:
-    """Compile `func` in nopython mode: cached, IEEE-strict, single-threaded."""
+    """Compile `func` in nopython mode: cached, IEEE-strict, single-threaded.
+
+    What begins with an underscore, or lies in a module that does, is called by kernels alone: no
+    way in from Python is compiled for it, which takes a sixth of the time.
+    """
     config: Any = numba.config
     njit: Any = numba.njit
     saved = config.CACHE_DIR, config.CACHE_LOCATOR_CLASSES
     config.CACHE_DIR = _CACHE_ROOT
     config.CACHE_LOCATOR_CLASSES = f"{__name__}.{Locator.__name__}"
-    policy = {"error_model": "numpy", "nogil": True, "fastmath": False}
+    inner = func.__name__.startswith("_") or func.__module__.rpartition(".")[2].startswith("_")
+    policy = {
+        "error_model": "numpy",
+        "nogil": True,
+        "fastmath": False,
+        "no_cpython_wrapper": inner,
+        "no_cfunc_wrapper": True,
+    }
     try:
         compiled = njit(cache=True, **policy)(func)
     except RuntimeError:  # no locator: the directory neither is nor can be made

@@ -1,6 +1,8 @@
 """Every kernel by name, and what compiles them all."""
 
 import inspect
+import sys
+from collections.abc import Iterable
 from types import ModuleType
 from typing import Any
 
@@ -55,7 +57,11 @@ def arguments(module: ModuleType) -> dict[str, Any]:
     return {name: made[name] for name in inspect.signature(module.advance).parameters}
 
 
-def warm() -> None:
-    """Compile every kernel for the types that the engine calls it with, or load it."""
-    for module in KERNELS.values():
-        module.advance(*arguments(module).values())
+def warm(names: Iterable[str] = KERNELS) -> None:
+    """Compile kernels for the types that the engine calls them with, or load them."""
+    for name in names:
+        KERNELS[name].advance(*arguments(KERNELS[name]).values())
+
+
+if __name__ == "__main__":
+    warm(sys.argv[1:])

@@ -5,6 +5,10 @@ time) is called with arrays of the engine's own making. So one patient lives thr
 pause, an asystole, a desaturation, a lead that comes off, silence, a snapshot and a restore.
 """
 
+import os
+import subprocess
+import sys
+
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
@@ -12,7 +16,7 @@ from numpy.typing import NDArray
 from telesurv.alerts.model import Plan
 from telesurv.engine import Engine
 from telesurv.snapshot import restore, snapshot
-from telesurv_kernels import registry
+from telesurv_kernels import _jit, registry
 from telesurv_streams.log import FRAMES, HEADER_KIND, Headers, Record
 from telesurv_streams.wire import FRAME_HEADER, Row, encode
 
@@ -26,9 +30,17 @@ EPOCH_NS = 946_684_800 * NS
 PATIENT = "warm"
 
 
+SHARES = (
+    ("leads", "fibrillation", "spo2", "atrial", "readable", "silence"),
+    ("beats", "classes"),
+    ("rhythm", "ectopy", "quality"),
+)
+"""Kernels by the process that compiles them: each share takes about as long."""
+
+
 def warm() -> None:
     """Compile, or load from the cache, every compiled function of the service."""
-    registry.warm()
+    compile_kernels()
     records = _records()
     half = len(records) // 2
     engine = Engine()
@@ -44,6 +56,35 @@ def warm() -> None:
         restore(other, data, 0)
         other.feed(records[:half] if not with_ring else [])
         other.feed(records[half:])
+
+
+def compile_kernels() -> None:
+    """Compile the kernels, each on the next free core, or load them from the cache."""
+    _compile_side_by_side()
+    registry.warm()
+
+
+def _compile_side_by_side() -> None:
+    """Fill the cache from several processes: one compiles on one core at a time.
+
+    A process that fails is no matter: what it leaves is compiled in this one, which says why.
+    """
+    cores = os.cpu_count() or 1
+    missing = [[n for n in share if not _is_cached(n)] for share in SHARES]
+    if cores < 2 or sum(bool(share) for share in missing) < 2 or not _jit.keeps():
+        return
+    command = [sys.executable, "-m", "telesurv_kernels.registry"]
+    waiting = [share for share in missing if share]
+    running: list[subprocess.Popen[bytes]] = []
+    while waiting or running:
+        while waiting and len(running) < cores:
+            share = [*command, *waiting.pop(0)]
+            running.append(subprocess.Popen(share, stderr=subprocess.DEVNULL))  # noqa: S603
+        running.pop(0).wait()
+
+
+def _is_cached(name: str) -> bool:
+    return _jit.is_cached(registry.KERNELS[name].advance)
 
 
 def _records() -> list[Record]:

@@ -1,9 +1,17 @@
 """After `warm` nothing is left to compile, whatever patients do."""
 
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
 from telesurv.engine import Engine
 from telesurv.simulate import ward
-from telesurv.warming import _records, warm
+from telesurv.warming import SHARES, _records, warm
 from telesurv_kernels import _jit
+from telesurv_kernels.registry import KERNELS
 from telesurv_streams.log import FRAMES, Record
 
 
@@ -43,3 +51,18 @@ def test_the_made_up_patient_lives_through_nearly_everything() -> None:
         "lead-off",
         "non-transmission",
     }
+
+
+def test_every_kernel_is_in_one_share() -> None:
+    assert sorted(name for share in SHARES for name in share) == sorted(KERNELS)
+
+
+@pytest.mark.slow
+def test_several_processes_leave_nothing_to_compile_to_the_one_that_asked(tmp_path: Path) -> None:
+    code = "from telesurv import warming as w; from telesurv_kernels import _jit; "
+    code += "w.os.cpu_count = lambda: 2; w.compile_kernels(); print(*_jit.loads())"
+    environment = os.environ | {"NUMBA_CACHE_DIR": str(tmp_path)}
+    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True)
+    loaded, compiled = map(int, done.stdout.split())
+    assert compiled == 0
+    assert loaded >= len(KERNELS)

@@ -68,15 +68,15 @@ def demo(
     say : prints a line
     """
     stop = _prepare(settings)
-    say("Getting ready: kernels (compiled once on a new machine, a minute) and patients …")
+    say("Getting ready: kernels (compiled once on a new machine, half a minute) and patients …")
     begun_s = time.monotonic()
     from telesurv.console import run as console
     from telesurv.service import Worker
     from telesurv.simulate.play import play
-    from telesurv_kernels.registry import warm
+    from telesurv.warming import compile_kernels
     from telesurv_streams.topics import topics
 
-    warm()
+    compile_kernels()
     senders = _senders(patients, seed)
     log = MemoryLog()
     log.create(topics(PARTITIONS))
