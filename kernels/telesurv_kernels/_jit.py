@@ -76,24 +76,13 @@ def is_cached(func: Any) -> bool:
 
 
 def kernel(func: Callable[P, R]) -> Callable[P, R]:
-    """Compile `func` in nopython mode: cached, IEEE-strict, single-threaded.
-
-    What begins with an underscore, or lies in a module that does, is called by kernels alone: no
-    way in from Python is compiled for it, which takes a sixth of the time.
-    """
+    """Compile `func` in nopython mode: cached, IEEE-strict, single-threaded."""
     config: Any = numba.config
     njit: Any = numba.njit
     saved = config.CACHE_DIR, config.CACHE_LOCATOR_CLASSES
     config.CACHE_DIR = _CACHE_ROOT
     config.CACHE_LOCATOR_CLASSES = f"{__name__}.{Locator.__name__}"
-    inner = func.__name__.startswith("_") or func.__module__.rpartition(".")[2].startswith("_")
-    policy = {
-        "error_model": "numpy",
-        "nogil": True,
-        "fastmath": False,
-        "no_cpython_wrapper": inner,
-        "no_cfunc_wrapper": True,
-    }
+    policy = {"error_model": "numpy", "nogil": True, "fastmath": False, "no_cfunc_wrapper": True}
     try:
         compiled = njit(cache=True, **policy)(func)
     except RuntimeError:  # no locator: the directory neither is nor can be made

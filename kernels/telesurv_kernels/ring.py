@@ -1,4 +1,4 @@
-"""The last samples of every waveform, with their mask and beats: what evidence is cut from.
+"""The last samples of every waveform, why some cannot be read, and beats: evidence is cut from it.
 
 Not a detector: it remembers. Rows of one capacity live in one table; sample k of a row lies
 in slot k modulo capacity. A row is filled in order (`push`), or, after a restart of the
@@ -11,15 +11,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from telesurv_kernels._jit import kernel
+from telesurv_kernels.quality import CONSTANT, LEAD_OFF_BIT, MISSING, NOISY, SATURATED
 
 SPAN_S = 30
 """Seconds of signal that a ring holds at least."""
 
-BEATS_MAX = 128
-"""Beats that a row remembers: 30 s at 250/min."""
+BEATS_MAX = 120
+"""Beats that a row remembers: 30 s at 240/min."""
 
-BEATS = np.dtype([("sample", np.int64), ("decided", np.int64), ("flags", np.int64)])
-"""A beat as the ring remembers it: its sample, at which sample it was decided, its flags."""
+REASONS = np.array([0, LEAD_OFF_BIT, CONSTANT, SATURATED, NOISY, MISSING], np.uint8)
+"""Bits of the mask by the number that a ring keeps: 0 readable, else the first that is set."""
+
+BEATS = np.dtype([("sample", np.int64), ("delay", np.int32), ("flags", np.int32)])
+"""A beat as the ring remembers it: its sample, how many later it was decided, its flags."""
 
 PLACES_MAX = 64
 """Frames of a row whose place in the log is remembered: 30 s in frames of half a second."""
@@ -30,10 +34,10 @@ ANCHORS_MAX = 64
 PLACE = np.dtype(
     [
         ("offset", np.int64),  # of the record in its partition
-        ("row", np.int64),  # of the frame within the record
         ("sample", np.int64),  # k of its first sample
-        ("count", np.int64),  # its samples; 0: an empty slot
         ("arrival_ns", np.int64),
+        ("row", np.int32),  # of the frame within the record
+        ("count", np.int32),  # its samples; 0: an empty slot
     ]
 )
 """Where the log holds a frame that lies in the ring."""
@@ -50,7 +54,7 @@ def capacity(rate_hz: float) -> int:
 @kernel
 def push(
     samples_kept: NDArray[np.int16],
-    mask_kept: NDArray[np.uint8],
+    reasons_kept: NDArray[np.uint8],
     segments: NDArray[Any],
     start: NDArray[np.int64],
     samples: NDArray[np.int16],
@@ -60,7 +64,8 @@ def push(
 
     Parameters
     ----------
-    samples_kept, mask_kept : int16, uint8 [rows, capacity], updated in place
+    samples_kept : int16[rows, capacity], updated in place
+    reasons_kept : uint8[rows, capacity / 2], likewise: places in REASONS, the first of two below
     segments : SEGMENT[m]; `row` is the row of the ring
     start : int64[m], index k of each segment's first sample
     samples, mask : int16[n], uint8[n]
@@ -74,10 +79,34 @@ def push(
         slot = (start[index] + skip) % size
         for place in range(first + skip, last):
             samples_kept[row, slot] = samples[place]
-            mask_kept[row, slot] = mask[place]
+            reason = 0
+            if mask[place] != 0:
+                reason = 1
+                while reason < REASONS.size and mask[place] & REASONS[reason] == 0:
+                    reason += 1
+            shift = 4 * (slot & 1)
+            others = reasons_kept[row, slot >> 1] & (0xF0 >> shift)
+            reasons_kept[row, slot >> 1] = others | reason << shift
             slot += 1
             if slot == size:
                 slot = 0
+
+
+def masks(reasons: NDArray[np.uint8], slots: NDArray[np.int64]) -> NDArray[np.uint8]:
+    """Return the mask of slots of one row, a bit of each that is unreadable."""
+    numbers = reasons[slots // 2] >> (slots % 2 * 4) & 15
+    found: NDArray[np.uint8] = REASONS[numbers]
+    return found
+
+
+def set_masks(
+    reasons: NDArray[np.uint8], slots: NDArray[np.int64], mask: NDArray[np.uint8]
+) -> None:
+    """Write what `masks` returned to the slots of one row."""
+    numbers = np.zeros(2 * len(reasons), np.uint8)
+    for number, bits in enumerate(REASONS):
+        numbers[slots[mask == bits]] = number
+    reasons[:] = numbers[::2] | numbers[1::2] << 4
 
 
 @kernel
@@ -121,7 +150,7 @@ def remember_beats(
         place = row[index]
         slot = head[place] % size
         beats_kept[place, slot]["sample"] = sample[index]
-        beats_kept[place, slot]["decided"] = decided[index]
+        beats_kept[place, slot]["delay"] = decided[index] - sample[index]
         beats_kept[place, slot]["flags"] = flags[index]
         head[place] += 1
 

@@ -206,6 +206,6 @@ def _remember(
             continue
         pool = table.rings[int(size)]
         segments = _segments(pieces, which, link["ring"])
-        ring.push(pool["samples"], pool["mask"], segments, pieces.sample[which], samples, mask)
+        ring.push(pool["samples"], pool["reasons"], segments, pieces.sample[which], samples, mask)
     count = pieces.sample + pieces.last - pieces.first
     table.timelines["link"]["count"][pieces.timeline] = count

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from telesurv.alerts.episode import moment
 from telesurv.alerts.model import Strip
 from telesurv.table import PatientTable, remembered
-from telesurv_kernels import quality
+from telesurv_kernels import quality, ring
 from telesurv_kernels._dtypes import CLASS_MASK, CLASS_SHIFT, UNSURE
 from telesurv_streams.channels import unit_of
 from telesurv_streams.frame import MISSING
@@ -65,7 +65,7 @@ def cut(table: PatientTable, timeline: int, from_ns: int, to_ns: int) -> Strip |
     if not len(known):
         return None
     codes = pool["samples"][row, known % size]
-    mask = pool["mask"][row, known % size]
+    mask = ring.masks(pool["reasons"][row], known % size)
     device, channel = table.name_of[timeline]
     start_ns = int(times.min())  # where the sender's clock was corrected it may not be the first
     if rate_hz == 0:
@@ -128,7 +128,7 @@ def _beats(
     for beat in remembered(pool["recent_beats"][row], int(pool["recent_beats_head"][row])):
         sample = int(beat["sample"])
         unsure = beat["flags"] & UNSURE
-        if known[0] <= sample <= known[-1] and beat["decided"] <= known[-1] and not unsure:
+        if known[0] <= sample <= known[-1] and sample + beat["delay"] <= known[-1] and not unsure:
             found.append(int(place[sample - known[0]]))
             classes += CLASSES[beat["flags"] >> CLASS_SHIFT & CLASS_MASK]
     return tuple(found), classes

@@ -215,7 +215,7 @@ def _line(engine: Engine, line: int, with_ring: bool) -> Line:
     oldest = max(count - size, link["ring_from"], 0)
     if size:
         pool, at = table.rings[size], link["ring"]
-        mask = _newest(pool["mask"][at], count, count - oldest)
+        mask = ring.masks(pool["reasons"][at], np.arange(oldest, count) % size).tobytes()
         if with_ring:
             samples = _newest(pool["samples"][at], count, count - oldest)
     if size and link["ecg"] >= 0:
@@ -299,7 +299,7 @@ def _put_line(engine: Engine, row: int, saved: Line) -> int:
     if link["ring_size"]:
         pool, at = table.rings[int(link["ring_size"])], int(link["ring"])
         kept = _kept(link)
-        pool["mask"][at, kept] = np.frombuffer(saved.mask, np.uint8)
+        ring.set_masks(pool["reasons"][at], kept, np.frombuffer(saved.mask, np.uint8))
         # What the log no longer holds stays missing: no strip may show it as a flat line.
         pool["samples"][at, kept] = MISSING
         if saved.samples:

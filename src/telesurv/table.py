@@ -91,7 +91,7 @@ def ring_pool(size: int) -> Pool:
     """Return the pool of rings of one capacity."""
     return Pool(
         samples=(np.int16, (size,)),
-        mask=(np.uint8, (size,)),
+        reasons=(np.uint8, (size // 2,)),
         owner=(np.int64, ()),
     )
 

@@ -16,12 +16,17 @@ SIZE = 64
 
 
 def kept(rows: int = 2) -> tuple[NDArray[np.int16], NDArray[np.uint8]]:
-    return np.full((rows, SIZE), -1, np.int16), np.full((rows, SIZE), 255, np.uint8)
+    return np.full((rows, SIZE), -1, np.int16), np.zeros((rows, SIZE // 2), np.uint8)
 
 
 def signal(count: int) -> tuple[NDArray[np.int16], NDArray[np.uint8]]:
     k = np.arange(count)
-    return (k * 7 % 30_000).astype(np.int16), (k % 32).astype(np.uint8)
+    return (k * 7 % 30_000).astype(np.int16), (k * 37 % 128).astype(np.uint8)
+
+
+def first_reason(bits: int) -> int:
+    """Bits of the mask that its first reason stands for: all of noise, whichever is set."""
+    return next((int(one) for one in ring.REASONS[1:] if bits & one), 0)
 
 
 def ints(*values: int) -> NDArray[np.int64]:
@@ -48,7 +53,11 @@ def test_the_newest_samples_are_there(counts: list[int]) -> None:
         ring.push(samples_kept, mask_kept, segments, ints(first), *part)
     newest = np.arange(max(0, total - SIZE), total)
     assert np.array_equal(samples_kept[1, newest % SIZE], samples[newest])
-    assert np.array_equal(mask_kept[1, newest % SIZE], mask[newest])
+    masks = ring.masks(mask_kept[1], newest % SIZE)
+    assert np.array_equal(masks, [first_reason(bits) for bits in mask[newest].tolist()])
+    again = np.zeros_like(mask_kept[1])
+    ring.set_masks(again, newest % SIZE, masks)
+    assert np.array_equal(ring.masks(again, newest % SIZE), masks)
     assert (samples_kept[0] == -1).all(), "another row"
 
 
@@ -84,14 +93,14 @@ def test_the_last_beats_are_remembered() -> None:
     for number in range(300 - ring.BEATS_MAX, 300):
         beat = beats[1, number % ring.BEATS_MAX]
         sample = int(samples[number])
-        assert beat.item() == (sample, sample + 90, sample % 400 // 200)
+        assert beat.item() == (sample, 90, sample % 400 // 200)
     assert not beats[0].tobytes().strip(b"\0")
 
 
 def remember(
     tables: tuple[NDArray[Any], ...], sample: int, anchor: tuple[int, int], offset: int = 0
 ) -> None:
-    place = np.array([(offset, 1, sample, 10, 5)], ring.PLACE)
+    place = np.array([(offset, sample, 5, 1, 10)], ring.PLACE)
     ring.remember_places(*tables, ints(0), place, ints(anchor[0]), ints(anchor[1]))
 
 
