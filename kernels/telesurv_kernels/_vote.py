@@ -20,7 +20,7 @@ from telesurv_kernels._dtypes import (
     VENTRICULAR,
 )
 from telesurv_kernels._jit import kernel
-from telesurv_kernels._lanes import LEADS, SPEAKS_NS, better, note_beat, speaks
+from telesurv_kernels._lanes import LEADS, SPEAKS_NS, better, none_speaks, note_beat, speaks
 from telesurv_kernels._peaks import first_beat, note_reject, remove, strength
 from telesurv_kernels._runs import follow
 
@@ -212,9 +212,7 @@ def _poll(s: Any, first: int) -> None:
 
     Leads that do not speak are not asked, unless none does.
     """
-    any_speaks = False
-    for lane in range(LEADS):
-        any_speaks = any_speaks or speaks(s, lane)
+    any_speaks = not none_speaks(s)
     for lane in range(LEADS):
         s["votes"][lane] = ABSENT
         s["mate"][lane] = -1

@@ -16,6 +16,7 @@ from telesurv.accepted import Accepted
 from telesurv.alerts.model import Alert, Minute
 from telesurv.alerts.patient import PatientAlerts
 from telesurv.analysis import analyse
+from telesurv.cascade import LEADS_MAX
 from telesurv.intake import (
     LIVE,
     Bad,
@@ -40,8 +41,11 @@ from telesurv_streams.log import Record
 from telesurv_streams.order import Held, Order, Rows
 from telesurv_streams.timeline import AHEAD, BEFORE_POSITION, DUPLICATE, JUMPED_BACK, OVERLAP
 
-TIMELINES_MAX = 64
-"""Channels of devices that one patient may have: a sender that makes names up must not fill us."""
+TIMELINES_MAX = LEADS_MAX
+"""Channels of devices that one patient may have: a sender that makes names up must not fill us.
+
+Any of them may be a lead, and the number of a timeline is that of its lead.
+"""
 
 _IN_RECORD = 1 << 20  # places: record number times this, plus the row within it
 

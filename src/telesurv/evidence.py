@@ -29,12 +29,12 @@ A strip never needs the ring's oldest samples of that length: how much lies behi
 depends on what came together.
 """
 
-WHY = (
-    (quality.LEAD_OFF_BIT, "lead-off"),
-    (quality.CONSTANT, "flat"),
-    (quality.SATURATED, "saturated"),
-    (quality.NOISY, "noise"),
-    (quality.MISSING, "missing"),
+WHY = tuple(
+    zip(
+        ring.REASONS[1:].tolist(),
+        ("lead-off", "flat", "saturated", "noise", "missing"),
+        strict=True,
+    )
 )
 """Bits of the mask and what a strip calls them; the first that is set counts."""
 
