@@ -45,7 +45,9 @@ def too_long(tree: ast.Module) -> list[str]:
         for node in ast.walk(tree)
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
         and (lines := (node.end_lineno or node.lineno) - node.lineno + 1) > FUNCTION_LINES_MAX
-        and not any(isinstance(d, ast.Name) and d.id == "kernel" for d in node.decorator_list)
+        and not any(
+            isinstance(d, ast.Name) and d.id in {"entry", "kernel"} for d in node.decorator_list
+        )
     ]
 
 
@@ -93,7 +95,7 @@ def test_only_jit_compiles_and_packages_do_not_print() -> None:
         packaged = any(place(path).startswith(package) for package in PACKAGES)
         for line, name in names_used(tree):
             if name in {"njit", "jit", "guvectorize"} and path.name != "_jit.py" and packaged:
-                faults.append(f"{place(path)}:{line}: {name} is _jit.py's; use @kernel")
+                faults.append(f"{place(path)}:{line}: {name} is _jit.py's; use @entry or @kernel")
             if name in {"print", "breakpoint"} and packaged:
                 faults.append(f"{place(path)}:{line}: {name} in a package; log or click.echo")
     assert not faults, "\n".join(faults)

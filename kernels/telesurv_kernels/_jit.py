@@ -1,5 +1,10 @@
 """The one place that decides how kernels are compiled and where they are cached.
 
+What Python calls is an `entry`: compiled with a way in from the interpreter, and cached. What
+entries are made of are `kernel`s: compiled into each entry that calls them, for each types they
+are called with, literals aside, and never on their own, which would take as long again (Numba
+makes machine code and a way in for each). In Python they run as written.
+
 Numba invalidates a cached kernel when *its own* file changes, not when a helper that it
 calls in another file does. So the cache directory carries a digest of every kernel
 source file: edit any of them and the whole package compiles again.
@@ -16,6 +21,7 @@ from pathlib import Path
 from typing import Any, ParamSpec, TypeVar, cast
 
 import numba
+from numba import extending
 from numba.core.caching import UserProvidedCacheLocator
 
 P = ParamSpec("P")
@@ -40,8 +46,11 @@ def cache_root() -> Path:
 
 _CACHE_ROOT = str(cache_root())
 
+_POLICY = {"error_model": "numpy", "nogil": True, "fastmath": False, "no_cfunc_wrapper": True}
+_WITHIN = {**_POLICY, "nopython": True, "no_cpython_wrapper": True}
+
 COMPILED: list[Any] = []
-"""Every dispatcher that `kernel` made, in order of import (for `warm` and its check)."""
+"""Every dispatcher that `entry` made, in order of import (for `warm` and its check)."""
 
 
 class Locator(UserProvidedCacheLocator):
@@ -76,17 +85,23 @@ def is_cached(func: Any) -> bool:
 
 
 def kernel(func: Callable[P, R]) -> Callable[P, R]:
+    """Let `func` be compiled into the entries that call it, by their rules."""
+    overload: Any = extending.overload
+    overload(func, jit_options=_WITHIN, strict=False)(lambda *_, **__: func)
+    return func
+
+
+def entry(func: Callable[P, R]) -> Callable[P, R]:
     """Compile `func` in nopython mode: cached, IEEE-strict, single-threaded."""
     config: Any = numba.config
     njit: Any = numba.njit
     saved = config.CACHE_DIR, config.CACHE_LOCATOR_CLASSES
     config.CACHE_DIR = _CACHE_ROOT
     config.CACHE_LOCATOR_CLASSES = f"{__name__}.{Locator.__name__}"
-    policy = {"error_model": "numpy", "nogil": True, "fastmath": False, "no_cfunc_wrapper": True}
     try:
-        compiled = njit(cache=True, **policy)(func)
+        compiled = njit(cache=True, **_POLICY)(func)
     except RuntimeError:  # no locator: the directory neither is nor can be made
-        compiled = njit(**policy)(func)
+        compiled = njit(**_POLICY)(func)
     finally:
         config.CACHE_DIR, config.CACHE_LOCATOR_CLASSES = saved
     cache = getattr(compiled, "_cache", None)

@@ -66,7 +66,7 @@ from telesurv_kernels._dtypes import (
     VENTRICULAR,
 )
 from telesurv_kernels._finding import put_event
-from telesurv_kernels._jit import kernel
+from telesurv_kernels._jit import entry, kernel
 from telesurv_kernels._pending import PENDING, covered_by, hold, readable_to, release
 
 VERSION = 1
@@ -170,7 +170,7 @@ def capacity(samples: int, segments: int) -> int:
     return samples + PENDING * segments
 
 
-@kernel
+@entry
 def advance(
     state: NDArray[Any], params: NDArray[Any], events: NDArray[Any], findings: NDArray[Any]
 ) -> int:

@@ -83,7 +83,7 @@ from telesurv_kernels._beats_rule import (
 )
 from telesurv_kernels._candidates import ALWAYS, PENDING, begin, consider, put
 from telesurv_kernels._dtypes import GAP
-from telesurv_kernels._jit import kernel
+from telesurv_kernels._jit import entry
 from telesurv_kernels._pulses import (
     CODE_MAX,
     EDGE_SHARE,
@@ -135,7 +135,7 @@ def capacity(samples: int, segments: int) -> int:
     return (2 + PENDING) * segments + samples // 24 + samples // 10 + samples // 100
 
 
-@kernel
+@entry
 def advance(
     state: NDArray[Any],
     params: NDArray[Any],

@@ -56,7 +56,7 @@ from telesurv_kernels import beats
 from telesurv_kernels._class_weights import SUPRAVENTRICULAR_WEIGHTS, VENTRICULAR_WEIGHTS
 from telesurv_kernels._dtypes import BEAT, CLASS_SHIFT, GAP
 from telesurv_kernels._evidence import FEATURES, classify
-from telesurv_kernels._jit import kernel
+from telesurv_kernels._jit import entry
 from telesurv_kernels._kinds import (
     INTERVALS,
     KINDS,
@@ -185,7 +185,7 @@ def capacity(samples: int, segments: int) -> int:
     return beats.capacity(samples, segments)
 
 
-@kernel
+@entry
 def advance(
     state: NDArray[Any],
     params: NDArray[Any],

@@ -82,7 +82,7 @@ from telesurv_kernels._ectopy_rates import (
     narrow_tachycardia,
 )
 from telesurv_kernels._finding import put_event
-from telesurv_kernels._jit import kernel
+from telesurv_kernels._jit import entry, kernel
 from telesurv_kernels._patterns import PATTERNS, RECENT, beats_back, grouped
 from telesurv_kernels._pending import PENDING, covered_by, hold, readable_to, release
 
@@ -188,7 +188,7 @@ def capacity(samples: int, segments: int) -> int:
     return 8 * samples + 8 * PENDING * segments
 
 
-@kernel
+@entry
 def advance(
     state: NDArray[Any], params: NDArray[Any], events: NDArray[Any], findings: NDArray[Any]
 ) -> int:

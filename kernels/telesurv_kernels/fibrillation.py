@@ -53,7 +53,7 @@ from numpy.typing import NDArray
 
 from telesurv_kernels._biquad import highpass
 from telesurv_kernels._dtypes import OFF, ON, VENTRICULAR_FIBRILLATION
-from telesurv_kernels._jit import kernel
+from telesurv_kernels._jit import entry, kernel
 from telesurv_kernels._waveform import (
     RING,
     WINDOW,
@@ -199,7 +199,7 @@ def capacity(samples: int, segments: int) -> int:
     return 2 * (segments + samples // 50)
 
 
-@kernel
+@entry
 def advance(
     state: NDArray[Any],
     params: NDArray[Any],

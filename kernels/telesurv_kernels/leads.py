@@ -63,7 +63,7 @@ from telesurv_kernels._dtypes import (
     RUN_SHIFT,
 )
 from telesurv_kernels._heard import fibrillation, shown
-from telesurv_kernels._jit import kernel
+from telesurv_kernels._jit import entry, kernel
 from telesurv_kernels._lanes import (
     LEADS,
     QUEUE,
@@ -188,7 +188,7 @@ def capacity(samples: int, segments: int) -> int:
     return 4 * samples + (4 * QUEUE + EVIDENCE) * segments
 
 
-@kernel
+@entry
 def advance(
     state: NDArray[Any], params: NDArray[Any], events: NDArray[Any], findings: NDArray[Any]
 ) -> int:

@@ -38,7 +38,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from telesurv_kernels._dtypes import LEAD_OFF, OFF, ON
-from telesurv_kernels._jit import kernel
+from telesurv_kernels._jit import entry, kernel
 from telesurv_kernels._noise import (
     BLOCKS,
     JUMP_MV,
@@ -224,7 +224,7 @@ def span(codes: NDArray[np.int16], lowest: int, highest: int) -> tuple[int, int]
     return int(low), int(high)
 
 
-@kernel
+@entry
 def advance(
     state: NDArray[Any],
     params: NDArray[Any],

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from telesurv_kernels._dtypes import GAP, MARK, OFF, ON, UNREADABLE
 from telesurv_kernels._finding import put_event
-from telesurv_kernels._jit import kernel
+from telesurv_kernels._jit import entry, kernel
 from telesurv_kernels._pending import SLACK_NS
 
 VERSION = 1
@@ -68,7 +68,7 @@ def capacity(samples: int, segments: int) -> int:
     return samples
 
 
-@kernel
+@entry
 def advance(
     state: NDArray[Any], params: NDArray[Any], events: NDArray[Any], findings: NDArray[Any]
 ) -> int:

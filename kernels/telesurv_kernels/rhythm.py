@@ -84,7 +84,7 @@ from telesurv_kernels._extreme_rates import (
     take_beat,
 )
 from telesurv_kernels._finding import put_event
-from telesurv_kernels._jit import kernel
+from telesurv_kernels._jit import entry, kernel
 from telesurv_kernels._pending import PENDING, covered_by, hold, readable_to, release
 
 VERSION = 2
@@ -183,7 +183,7 @@ def capacity(samples: int, segments: int) -> int:
     return 5 * samples + 5 * PENDING * segments
 
 
-@kernel
+@entry
 def advance(
     state: NDArray[Any], params: NDArray[Any], events: NDArray[Any], findings: NDArray[Any]
 ) -> int:

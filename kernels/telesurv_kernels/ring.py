@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from telesurv_kernels._jit import kernel
+from telesurv_kernels._jit import entry
 from telesurv_kernels.quality import CONSTANT, LEAD_OFF_BIT, MISSING, NOISY, SATURATED
 
 SPAN_S = 30
@@ -51,7 +51,7 @@ def capacity(rate_hz: float) -> int:
     return max(64, int(-(-SPAN_S * rate_hz // 64)) * 64)
 
 
-@kernel
+@entry
 def push(
     samples_kept: NDArray[np.int16],
     reasons_kept: NDArray[np.uint8],
@@ -109,7 +109,7 @@ def set_masks(
     reasons[:] = numbers[::2] | numbers[1::2] << 4
 
 
-@kernel
+@entry
 def refill(
     samples_kept: NDArray[np.int16],
     row: int,
@@ -128,7 +128,7 @@ def refill(
             samples_kept[row, k % size] = samples[place]
 
 
-@kernel
+@entry
 def remember_beats(
     beats_kept: NDArray[Any],
     head: NDArray[np.int64],
@@ -155,7 +155,7 @@ def remember_beats(
         head[place] += 1
 
 
-@kernel
+@entry
 def remember_places(
     places: NDArray[Any],
     places_head: NDArray[np.int64],
@@ -195,7 +195,7 @@ def remember_places(
             anchors_head[at] += 1
 
 
-@kernel
+@entry
 def anchor_of(
     anchors: NDArray[Any],
     anchors_head: NDArray[np.int64],

@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from telesurv_kernels._dtypes import NON_TRANSMISSION, OFF, ON
-from telesurv_kernels._jit import kernel
+from telesurv_kernels._jit import entry, kernel
 
 VERSION = 1
 
@@ -83,7 +83,7 @@ def deadline_ns(base_ns: int, allowed_ns: int, shift_ns: int) -> int:
     return -(-due // GRID_NS) * GRID_NS
 
 
-@kernel
+@entry
 def advance(
     state: NDArray[Any], params: NDArray[Any], events: NDArray[Any], findings: NDArray[Any]
 ) -> int:

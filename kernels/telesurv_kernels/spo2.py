@@ -58,7 +58,7 @@ from telesurv_kernels._dtypes import (
     SEVERE_DESATURATION,
 )
 from telesurv_kernels._finding import Place, put
-from telesurv_kernels._jit import kernel
+from telesurv_kernels._jit import entry, kernel
 from telesurv_kernels._sat_seconds import (
     FORGET_NS,
     ROUNDING,
@@ -167,7 +167,7 @@ def capacity(samples: int, segments: int) -> int:
     return 6 * samples
 
 
-@kernel
+@entry
 def advance(
     state: NDArray[Any],
     params: NDArray[Any],
