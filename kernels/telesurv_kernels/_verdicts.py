@@ -26,7 +26,6 @@ from telesurv_kernels._jit import kernel
 from telesurv_kernels._shapes import CODES, KNOWN_USES, SHAPES, learn
 
 KNOWN_BEATS = 4
-CONFIRM_MARKS = 2  # a hill is a candidate after less than this, 0.3 s
 LAG_MARKS = 3  # a candidate waits for so many distances between MARKs at most
 STRONG = 0.45  # of the way from noise to the usual beat
 CLEAR = 0.25  # once the T of the last beat is over
@@ -347,10 +346,15 @@ def mark(
     s["due"] = sample + 1
     if s["learnt"] == 0 and sample < s["learn_end"]:
         return found
-    # What waits is not decided, nor what may still become a candidate.
-    decided = quarters - CONFIRM_MARKS
+    # What waits is not decided, nor what may still become a candidate: the hill that rises, or
+    # one to come. No R-peak lies farther before the top of its hill than this.
+    top = sample + 1
+    if s["rising"] != 0 and s["top"] >= p["floor_power"]:
+        top = s["top_sample"]
+    undecided = top - p["delay"] - p["peak"]
     if s["pending"] > 0:
-        decided = min(decided, s["pending_sample"][0] // p["quarter"])
+        undecided = min(undecided, s["pending_sample"][0])
+    decided = undecided // p["quarter"]
     if decided <= s["marked"]:
         return found
     readable = 0

@@ -54,9 +54,10 @@ else the usual beat is halved.
 **Findings.** BEAT: R-peak at `sample`, value its height in mV against the mean of its
 surroundings (negative where it points down), UNSURE where the mask says unreadable. MARK,
 each quarter of a second of the row's own count of samples: all beats before `sample` are
-known; value is the number of readable samples since the last MARK or GAP. It lags by half a
-second, by three quarters where a weak candidate waits, or one in noise, and by 2.75 s at
-most while learning; where nothing new is known it is left out. GAP: signal begins at
+known; value is the number of readable samples since the last MARK or GAP. It lags by a quarter
+of a second in a calm baseline, by half a second where a hill rises or a strong candidate waits,
+by three quarters where a weak one does, or one in noise, and by 2.75 s at most while learning;
+where nothing new is known it is left out. GAP: signal begins at
 `sample`, after a restart or after 1 s of missing or masked constant signal; what was still
 undecided before it is dropped. Beats come in the order of their peaks.
 
@@ -312,6 +313,9 @@ def advance(
                 if begun != 0:
                     s["readable"] = readable
                     s["calm"] = calm
+                    s["rising"] = rising
+                    s["top"] = top
+                    s["top_sample"] = top_sample
                     found = mark(s, p, row, segment, count, findings, found, work)
                     calm = ALWAYS
                     due = s["due"]

@@ -100,9 +100,20 @@ def power_of(mv: NDArray[np.float64], n: Samples) -> NDArray[np.int64]:
     return power
 
 
-def hills(power: NDArray[np.int64], n: Samples) -> dict[int, int]:
-    """Return the top of each hill by the sample at which it is over."""
+def power_floor(n: Samples) -> int:
+    """Return the least power of a candidate."""
+    return round(n(k.POWER_S) * k.FLOOR_UV**2)
+
+
+def peak_to_top(n: Samples) -> int:
+    """Return how far the top of a hill lies behind the centre of its QRS."""
+    return n(k.POWER_S) // 2 + n(k.BAND_DELAY_S)
+
+
+def hills(power: NDArray[np.int64], n: Samples) -> tuple[dict[int, int], list[int | None]]:
+    """Return the top of each hill by the sample at which it is over, and of that which rises."""
     found: dict[int, int] = {}
+    rising: list[int | None] = []
     valley, top = 0, None
     for i, height in enumerate(power.tolist()):
         if top is None:
@@ -114,7 +125,8 @@ def hills(power: NDArray[np.int64], n: Samples) -> dict[int, int]:
         elif 2 * height < power[top] or i - top >= n(k.HILL_S):
             found[i] = top
             valley, top = height, None
-    return found
+        rising.append(top)
+    return found, rising
 
 
 def candidates(
@@ -126,10 +138,9 @@ def candidates(
     n: Samples,
 ) -> dict[int, Candidate]:
     """Return the candidates of a stretch that begins at `gap` by the sample that shows them."""
-    floor = round(n(k.POWER_S) * k.FLOOR_UV**2)
-    delay = n(k.POWER_S) // 2 + n(k.BAND_DELAY_S)
+    floor, delay = power_floor(n), peak_to_top(n)
     found = {}
-    for over, top in hills(power, n).items():
+    for over, top in hills(power, n)[0].items():
         first = max(top - delay - n(k.PEAK_S), 0, over - _shapes.CODES + 1)
         last = min(top - delay + n(k.PEAK_S), over)
         if power[top] < floor or last < first:

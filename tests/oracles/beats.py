@@ -14,6 +14,9 @@ from oracles.beat_candidates import (
     Candidate,
     Samples,
     candidates,
+    hills,
+    peak_to_top,
+    power_floor,
     power_of,
     stretches,
     without_holes,
@@ -77,6 +80,7 @@ class Judge:
     scanned: int = 0
 
     def __post_init__(self) -> None:
+        self.rising = hills(self.power, self.n)[1]
         self.quiet = self.gap
         self.learn_end = self.gap + (0 if self.known.learnt else self.n(k.LEARN_S))
         self.marked = self.gap // self.n(k.MARK_S)
@@ -305,9 +309,13 @@ class Judge:
             self.scan(now)
         if not self.known.learnt and now < self.learn_end:
             return
-        decided = (now + 1) // quarter - v.CONFIRM_MARKS
+        top = self.rising[now - self.gap]
+        if top is None or self.power[top] < power_floor(self.n):
+            top = now + 1 - self.gap
+        undecided = self.gap + top - peak_to_top(self.n) - self.n(k.PEAK_S)
         if self.waiting:
-            decided = min(decided, self.waiting[0].peak // quarter)
+            undecided = min(undecided, self.waiting[0].peak)
+        decided = undecided // quarter
         if decided > self.marked:
             since = max(self.marked * quarter, self.gap)
             value = float(readable[since : decided * quarter].sum())
