@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from telesurv_kernels._dtypes import BEAT
 from telesurv_kernels._jit import entry
 from telesurv_kernels.quality import CONSTANT, LEAD_OFF_BIT, MISSING, NOISY, SATURATED
 
@@ -132,26 +133,26 @@ def refill(
 def remember_beats(
     beats_kept: NDArray[Any],
     head: NDArray[np.int64],
-    row: NDArray[np.int64],
-    sample: NDArray[np.int64],
-    decided: NDArray[np.int64],
-    flags: NDArray[np.int64],
+    found: NDArray[Any],
 ) -> None:
-    """Append beats to the rows that they belong to; the oldest of a row falls out.
+    """Append the beats found to the rows that they belong to; the oldest of a row falls out.
 
     Parameters
     ----------
     beats_kept : BEATS[rows, BEATS_MAX], updated in place
     head : int64[rows], how many beats a row was ever given
-    row, sample, decided, flags : int64[m], in order of time within a row
+    found : FINDING[m] of `beats` or `classes`, in order of time within a row
     """
     size = beats_kept.shape[1]
-    for index in range(len(row)):
-        place = row[index]
+    for index in range(len(found)):
+        finding = found[index]
+        if finding["kind"] != BEAT:
+            continue
+        place = finding["row"]
         slot = head[place] % size
-        beats_kept[place, slot]["sample"] = sample[index]
-        beats_kept[place, slot]["delay"] = decided[index] - sample[index]
-        beats_kept[place, slot]["flags"] = flags[index]
+        beats_kept[place, slot]["sample"] = finding["sample"]
+        beats_kept[place, slot]["delay"] = finding["decided"] - finding["sample"]
+        beats_kept[place, slot]["flags"] = finding["flags"]
         head[place] += 1
 
 

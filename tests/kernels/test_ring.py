@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from telesurv_kernels import _dtypes as d
 from telesurv_kernels import ring
+from telesurv_kernels.beats import FINDING
 
 SIZE = 64
 
@@ -87,8 +88,12 @@ def test_the_last_beats_are_remembered() -> None:
     samples = np.arange(300, dtype=np.int64) * 200
     for first in range(0, 300, 7):
         sample = samples[first : first + 7]
-        row = np.ones(len(sample), np.int64)
-        ring.remember_beats(beats, head, row, sample, sample + 90, sample % 400 // 200)
+        found = np.zeros(2 * len(sample), FINDING)
+        found["row"], found["kind"] = 1, d.MARK
+        found["kind"][::2], found["sample"][::2] = d.BEAT, sample
+        found["decided"] = found["sample"] + 90
+        found["flags"] = found["sample"] % 400 // 200
+        ring.remember_beats(beats, head, found)
     assert head.tolist() == [0, 300]
     for number in range(300 - ring.BEATS_MAX, 300):
         beat = beats[1, number % ring.BEATS_MAX]
