@@ -39,7 +39,10 @@ Rules, their parameters, and when each is decided (with the MARK that covers wha
 Beats are *in a row* if all are sure and classified, each within 4 s of the one before, and every
 MARK between says that the signal was readable throughout. What interrupts a row ends no
 condition, and everything else begins anew: a couplet or a run that unreadable signal cuts off is
-none, for noise mostly begins before it is recognised. After 4 s without a beat it is one.
+none, for noise mostly begins before it is recognised. Nor is one with which noise came: the beat
+that follows stands out of it by less than 5 times, and by less than half as much as the beat
+before (what `beats` says with each; its noise is of the last 2 s). After 4 s without a beat it is
+one.
 
 A single ventricular beat that was missed or taken for another breaks a run: the definition is
 kept to, and the rate of the last 5 beats, not of the whole run, decides, so that a tachycardia
@@ -61,6 +64,7 @@ from telesurv_kernels._dtypes import (
     EPISODE,
     GAP,
     MARK,
+    NOISE_SHIFT,
     NORMAL,
     OFF,
     ON,
@@ -95,6 +99,9 @@ COUPLET_BEATS, RUN_BEATS = 2, 3
 SVT_PER_MIN = 120.0
 PER_HOUR_MAX = 30
 
+NOISY, NOISIER = 20, 2
+"""Usual beat to noise, in 1/4, and how many times less than before: noise came (convention)."""
+
 ROW_NS = 4_000_000_000
 """An RR of this length ends a row: it is asystole."""
 
@@ -120,6 +127,7 @@ STATE = np.dtype(
         ("normal", np.int64),  # of class N without another
         ("narrow", np.int64),  # of class N or S without another
         ("ventricular_ns", np.int64),  # the last ventricular beat
+        ("clear", np.int64),  # usual beat to noise at the last other one of this row, in 1/4
         ("tachycardia", np.int64),  # 1: ventricular tachycardia is present
         ("patterns", np.int64, (PATTERNS,)),  # 1: bigeminy, trigeminy is present
         ("groups", np.int64, (PATTERNS,)),  # how often it came in a row
@@ -252,6 +260,7 @@ def _interrupt(s: Any) -> None:
     s["normal"] = 0
     s["narrow"] = 0
     s["slow"] = 0
+    s["clear"] = 0
     s["groups"][:] = 0
 
 
@@ -264,13 +273,15 @@ def _beat(
     if flags & UNSURE or beat_class == 0:
         _interrupt(s)
         return found
+    clear = flags >> NOISE_SHIFT & 255
     if s["row"] > 0 and time_ns - beats_back(s, 0) >= ROW_NS:
-        found = _end_run(s, p, event, findings, found)
+        found = _end_run(s, p, clear, event, findings, found)
         _interrupt(s)
     run = min(flags >> RUN_SHIFT & RUN_MASK, s["row"] + 1)
     ventricular = beat_class == VENTRICULAR
     if not ventricular:
-        found = _end_run(s, p, event, findings, found)
+        found = _end_run(s, p, clear, event, findings, found)
+        s["clear"] = clear
     s["beats_ns"][s["head"]] = time_ns
     s["head"] = (s["head"] + 1) % RECENT
     s["row"] = min(s["row"] + 1, RECENT)
@@ -310,11 +321,13 @@ def _tachycardia(s: Any, p: Any, run: int, event: Any, findings: NDArray[Any], f
 
 
 @kernel
-def _end_run(s: Any, p: Any, event: Any, findings: NDArray[Any], found: int) -> int:
+def _end_run(s: Any, p: Any, clear: int, event: Any, findings: NDArray[Any], found: int) -> int:
     """Tell of ventricular beats in a row that are over, where they were no tachycardia."""
     beats = s["ventricular"]
     s["ventricular"] = 0
     if beats < COUPLET_BEATS or beats >= p["vt_beats"] or s["tachycardia"] == 1:
+        return found
+    if clear < NOISY and NOISIER * clear < s["clear"]:
         return found
     onset_ns, end_ns = beats_back(s, beats - 1), beats_back(s, 0)
     per_min = (beats - 1) * 60e9 / (end_ns - onset_ns)

@@ -69,6 +69,18 @@ def test_slow_ventricular_beats_are_a_couplet_but_no_run() -> None:
     assert onset_s > at(16)
 
 
+@pytest.mark.parametrize(("before", "after", "told_of"), [
+    (60, 60, True), (60, 20, True), (30, 15, True), (60, 19, False), (39, 19, False),
+    (60, 0, False),
+])  # fmt: skip
+def test_noise_that_comes_is_no_couplet(before: int, after: int, told_of: bool) -> None:
+    events = events_of(beats_of(N16 + "VV" + N16, 0.6))
+    beats = np.flatnonzero(events["kind"] == d.BEAT)
+    events["flags"][beats[:18]] |= before << d.NOISE_SHIFT
+    events["flags"][beats[18:]] |= after << d.NOISE_SHIFT
+    assert len(told(run(k, events)[0])) == told_of
+
+
 def test_one_lead_shows_a_tachycardia_throughout() -> None:
     events = events_of(beats_of(N16 + "V" * 7 + N16, 0.5))
     beats = np.flatnonzero(events["kind"] == d.BEAT)[16:23]

@@ -43,6 +43,9 @@ def rhythms(draw: st.DrawFn) -> NDArray[Any]:
         rng = np.random.default_rng(draw(st.integers(0, 9)))
         other = (events["kind"] == d.BEAT) & (rng.random(len(events)) < 0.1)
         events["flags"][other] &= ~(d.RUN_MASK << d.RUN_SHIFT)
+    if draw(st.booleans()):  # and noise comes and goes
+        rng = np.random.default_rng(draw(st.integers(0, 9)))
+        events["flags"] |= rng.choice([0, 9, 19, 20, 40, 255], len(events)) << d.NOISE_SHIFT
     shift_ns = draw(st.sampled_from([0, 3_570_000_000_000]))
     events["time_ns"] += shift_ns
     events["decided_ns"] += shift_ns

@@ -23,6 +23,7 @@ class Beat:
     kind: int
     decided: int
     run: int  # ventricular beats in a row that one lead has shown
+    clear: int  # usual beat to noise, in 1/4
 
     @property
     def ventricular(self) -> bool:
@@ -35,14 +36,15 @@ class Row:
 
     beats: list[Beat]
     over: int | None = None
+    then: int = 0  # usual beat to noise at the beat that ended it
 
 
 def rows_of(steps: list[Step]) -> list[Row]:
     rows = [Row([])]
 
-    def interrupt(over: int | None) -> None:
+    def interrupt(over: int | None, then: int = 0) -> None:
         if rows[-1].beats:
-            rows[-1].over = over
+            rows[-1].over, rows[-1].then = over, then
             rows.append(Row([]))
 
     for step in steps:
@@ -53,8 +55,8 @@ def rows_of(steps: list[Step]) -> list[Row]:
                 interrupt(None)
                 continue
             if rows[-1].beats and beat.time - rows[-1].beats[-1].time >= k.ROW_NS:
-                interrupt(step.decided)
-            rows[-1].beats.append(Beat(beat.time, beat.kind, step.decided, beat.run))
+                interrupt(step.decided, beat.clear)
+            rows[-1].beats.append(Beat(beat.time, beat.kind, step.decided, beat.run, beat.clear))
     return rows
 
 
@@ -84,6 +86,10 @@ def ventricular(rows: list[Row], p: Any) -> list[Finding]:
             last = group[-1].time
             over = groups[number + 1][0].decided if number + 1 < len(groups) else row.over
             if over is None or present or not k.COUPLET_BEATS <= len(group) < p["vt_beats"]:
+                continue
+            before = groups[number - 1][-1].clear if number else 0
+            after = groups[number + 1][0].clear if number + 1 < len(groups) else row.then
+            if after < k.NOISY and k.NOISIER * after < before:
                 continue
             rate = per_min(group)
             if len(group) == k.COUPLET_BEATS:

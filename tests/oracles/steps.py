@@ -29,6 +29,10 @@ class Beat:
     def run(self) -> int:
         return self.flags >> d.RUN_SHIFT & d.RUN_MASK
 
+    @property
+    def clear(self) -> int:
+        return self.flags >> d.NOISE_SHIFT & 255
+
 
 @dataclass
 class Step:
