@@ -45,11 +45,12 @@ def back(s: Any, beats: int) -> int:
 def tachycardia(
     s: Any, p: Any, time_ns: int, event: Any, findings: NDArray[Any], found: int
 ) -> int:
-    """Judge the mean of the last 16 RR."""
-    if s["run"] < TACHYCARDIA_BEATS:
+    """Judge the mean of the last RR, and of 16 for the end."""
+    intervals = TACHYCARDIA_END_RR if s["tachycardia"] == 1 else p["tachy_beats"] - 1
+    if s["run"] <= intervals:
         return found
-    onset_ns = back(s, TACHYCARDIA_END_RR)
-    per_min = TACHYCARDIA_END_RR * 60e9 / (time_ns - onset_ns)
+    onset_ns = back(s, intervals)
+    per_min = intervals * 60e9 / (time_ns - onset_ns)
     fibrillating = s["fibrillation"] != 0
     if s["tachycardia"] == 0 and per_min > p["tachy_per_min"] and not fibrillating:
         s["tachycardia"] = 1

@@ -23,9 +23,9 @@ a convention, sources say 2 to 3 s):
   not in a silence of 2 s, which may become asystole). Ends when the mean of 8 RR, all after the
   onset, is above 45/min. It cannot begin while asystole is present, which ends the row of beats;
   one that is present goes on. Value: the rate, or what it is at most.
-- `extreme-tachycardia`: 17 beats in a row (16 RR) with a mean rate above 140/min. Ends when
-  the mean of 16 RR is below 130/min. Neither of the two begins while fibrillation is present
-  or a candidate; one that is present goes on.
+- `extreme-tachycardia`: 17 beats in a row (16 RR) with a mean rate above 140/min; a plan may ask
+  for fewer. Ends when the mean of 16 RR is below 130/min. Neither of the two begins while
+  fibrillation is present or a candidate; one that is present goes on.
 - The numeric `heart_rate` of a device-time minute: mean rate of the RR whose second beat
   lies in it, if there are 3 at least (an RR of over 4 s counts here: it is what the heart
   did). `low` is the lowest mean of 4 RR in a row, as bradycardia counts them, and never
@@ -115,6 +115,7 @@ PARAMS = np.dtype(
         ("brady_end_per_min", np.float64),  # and over when above
         ("tachy_per_min", np.float64),  # extreme tachycardia above
         ("tachy_end_per_min", np.float64),  # and over when below
+        ("tachy_beats", np.int64),  # in a row, at most TACHYCARDIA_BEATS
     ]
 )
 
@@ -151,14 +152,20 @@ STATE = np.dtype(
 )
 
 
-def params(heart_rate_low: float = 40.0, heart_rate_high: float = 140.0) -> NDArray[Any]:
+def params(
+    heart_rate_low: float = 40.0,
+    heart_rate_high: float = 140.0,
+    tachycardia_beats: int = TACHYCARDIA_BEATS,
+) -> NDArray[Any]:
     """Return the PARAMS of a row, shape ``()``.
 
     Parameters
     ----------
     heart_rate_low, heart_rate_high : limits of the extreme rates, per minute; the plan's
         bounds are checked where plans are read.
+    tachycardia_beats : beats in a row of extreme tachycardia, 5 to 17
     """
+    assert 5 <= tachycardia_beats <= TACHYCARDIA_BEATS, tachycardia_beats
     assert 0 < heart_rate_low < heart_rate_high, (heart_rate_low, heart_rate_high)
     row = np.zeros((), PARAMS)
     row["asystole_s"] = ASYSTOLE_S
@@ -167,6 +174,7 @@ def params(heart_rate_low: float = 40.0, heart_rate_high: float = 140.0) -> NDAr
     row["brady_end_per_min"] = heart_rate_low + BRADYCARDIA_HYSTERESIS_PER_MIN
     row["tachy_per_min"] = heart_rate_high
     row["tachy_end_per_min"] = heart_rate_high - TACHYCARDIA_HYSTERESIS_PER_MIN
+    row["tachy_beats"] = tachycardia_beats
     return row
 
 

@@ -125,14 +125,17 @@ def set_rate(pool: Pool, row: int, rate_hz: float, scale_mv: float) -> None:
     pool["readable_params"][row] = _readable_params()
 
 
-def set_limits(pool: Pool, row: int, low_per_min: float, high_per_min: float) -> None:
+def set_limits(
+    pool: Pool, row: int, low_per_min: float, high_per_min: float, beats_high: int
+) -> None:
     """Make the parameters of a heart, which depend on the patient's plan.
 
     Parameters
     ----------
     low_per_min, high_per_min : limits of extreme bradycardia and tachycardia
+    beats_high : beats in a row of extreme tachycardia
     """
-    pool["rhythm_params"][row] = _rhythm_params(low_per_min, high_per_min)
+    pool["rhythm_params"][row] = _rhythm_params(low_per_min, high_per_min, beats_high)
     pool["leads_params"][row] = _leads_params()
     pool["ectopy_params"][row] = _ectopy_params()
     pool["atrial_params"][row] = _atrial_params()

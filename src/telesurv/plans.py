@@ -15,11 +15,15 @@ DEFAULT_PLAN = Plan(patient="", version=0)
 HEART_RATE_LOW, HEART_RATE_HIGH = 40.0, 140.0
 """Extreme rates per minute (PhysioNet/CinC Challenge 2015)."""
 
+HEART_RATE_HIGH_BEATS = 17
+"""Beats in a row, above it in the mean (the same)."""
+
 BOUNDS = {
     "spo2_low": (75.0, 98.0, "%"),
     "spo2_severe": (70.0, 95.0, "%"),
     "heart_rate_low": (20.0, 60.0, "/min"),
     "heart_rate_high": (100.0, 220.0, "/min"),
+    "heart_rate_high_beats": (9.0, 17.0, "beats"),
 }
 """Within these a plan may move a limit."""
 
@@ -80,6 +84,7 @@ class InForce(NamedTuple):
     spo2_severe: float
     heart_rate_low: float
     heart_rate_high: float
+    heart_rate_high_beats: int
 
 
 def in_force(limits: Limits) -> InForce:
@@ -88,7 +93,8 @@ def in_force(limits: Limits) -> InForce:
     severe = low - spo2.SEVERE_POINTS if limits.spo2_severe is None else limits.spo2_severe
     slow = HEART_RATE_LOW if limits.heart_rate_low is None else limits.heart_rate_low
     fast = HEART_RATE_HIGH if limits.heart_rate_high is None else limits.heart_rate_high
-    return InForce(low, severe, slow, fast)
+    beats = limits.heart_rate_high_beats or HEART_RATE_HIGH_BEATS
+    return InForce(low, severe, slow, fast, beats)
 
 
 def interval_s(plan: Plan) -> tuple[float, float]:
@@ -107,6 +113,6 @@ def schema() -> dict[str, object]:
     limits = found["$defs"]["Limits"]["properties"]
     for name, (low, high, unit) in BOUNDS.items():
         for choice in limits[name]["anyOf"]:
-            if choice["type"] == "number":
+            if choice["type"] in ("number", "integer"):
                 choice |= {"minimum": low, "maximum": high, "description": f"in {unit}"}
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **found}

@@ -97,7 +97,7 @@ def test_a_day_grows_nothing_and_loses_nothing() -> None:
     rate_hz, chunk = 250.0, 3600 * 250
     pool, hearts = cascade.lead_pool(), cascade.heart_pool()
     cascade.set_rate(pool, pool.take(), rate_hz, SCALE)
-    cascade.set_limits(hearts, hearts.take(), 40, 140)
+    cascade.set_limits(hearts, hearts.take(), 40, 140, 17)
     wave = np.zeros(1, quality.STATE)
     wave_params = np.array([quality.params(rate_hz, SCALE, ecg=True)])
     segment, mask = np.zeros(1, codes.SEGMENT), np.zeros(chunk, np.uint8)

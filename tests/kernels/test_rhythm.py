@@ -155,6 +155,18 @@ def test_limits_are_those_of_the_plan() -> None:
     ]
 
 
+def test_a_plan_may_ask_for_fewer_beats() -> None:
+    events = day([("beats", 5.2, 0.4), ("beats", 20, 0.9)])  # 13 beats
+    params = k.params(heart_rate_high=135.0, tachycardia_beats=13)
+    out = np.zeros(9000, d.FINDING)
+    found = k.advance(np.zeros(1, k.STATE), np.array([params]), events, out)
+    said_ = [f for f in out[:found] if f["condition"] == d.EXTREME_TACHYCARDIA]
+    assert [f["kind"] for f in said_] == [d.ON, d.OFF]
+    assert said_[0]["value"] == pytest.approx(150)
+    assert plain(out[:found]) == rhythm(events, params)
+    assert said(events) == []
+
+
 def test_sure_after_two_seconds_and_unsure_after_two_without() -> None:
     events = day([("noise", 3, 0), NORMAL, ("noise", 1.75, 0), NORMAL, ("noise", 9, 0), NORMAL])
     found, _ = run(events)

@@ -178,8 +178,11 @@ def tachycardias(runs: list[list[Beat]], p: Any) -> list[Finding]:
     found: list[Finding] = []
     code, present = d.EXTREME_TACHYCARDIA, False
     for run in runs:
-        for last in range(x.TACHYCARDIA_BEATS, len(run) + 1):
-            beats = run[last - x.TACHYCARDIA_BEATS : last]
+        for last in range(1, len(run) + 1):
+            size = x.TACHYCARDIA_END_RR + 1 if present else int(p["tachy_beats"])
+            if last < size:
+                continue
+            beats = run[last - size : last]
             per_min, step = rate(beats), beats[-1].step
             decided = step.decided
             fast = per_min > p["tachy_per_min"]

@@ -29,17 +29,18 @@ def test_the_smallest_plan_has_the_defaults() -> None:
     plan = read_plan(document())
     assert plan == Plan(patient="p", version=1)
     assert interval_s(plan) == (900, 300)
-    assert in_force(plan.limits) == (90, 85, 40, 140)
+    assert in_force(plan.limits) == (90, 85, 40, 140, 17)
     assert not plan.ended
     assert interval_s(DEFAULT_PLAN) == (900, 300)
 
 
 def test_a_plan_that_says_everything() -> None:
-    limits = {"spo2_low": 88, "spo2_severe": 82, "heart_rate_low": 35, "heart_rate_high": 150}
+    limits = {"spo2_low": 88, "spo2_severe": 82, "heart_rate_low": 35, "heart_rate_high": 150,
+              "heart_rate_high_beats": 13}  # fmt: skip
     text = document(route="gw", expected_interval="1h", grace="10m", limits=limits, version=12)
     plan = read_plan(text)
     assert interval_s(plan) == (3600, 600)
-    assert in_force(plan.limits) == (88, 82, 35, 150)
+    assert in_force(plan.limits) == (88, 82, 35, 150, 13)
     assert route_of(plan) == "gw"
 
 
@@ -49,7 +50,7 @@ def test_the_route_is_the_patient_unless_it_is_said() -> None:
 
 def test_severe_follows_the_limit() -> None:
     assert in_force(Limits(spo2_low=88)).spo2_severe == 83
-    assert in_force(Limits(spo2_severe=80)) == (90, 80, 40, 140)
+    assert in_force(Limits(spo2_severe=80)) == (90, 80, 40, 140, 17)
 
 
 @pytest.mark.parametrize(
@@ -78,6 +79,8 @@ def test_severe_follows_the_limit() -> None:
         ({"limits": {"spo2_low": 98.1}}, "limits.spo2_low"),
         ({"limits": {"heart_rate_low": 61}}, "heart_rate_low"),
         ({"limits": {"heart_rate_high": 99}}, "heart_rate_high"),
+        ({"limits": {"heart_rate_high_beats": 8}}, "heart_rate_high_beats"),
+        ({"limits": {"heart_rate_high_beats": 12.5}}, "heart_rate_high_beats"),
         ({"limits": {"spo2_low": 85, "spo2_severe": 85}}, "not below"),
         ({"limits": {"spo2_low": 76}}, None),
         ({"limits": {"spo2_severe": 91}}, "not below"),
@@ -99,7 +102,7 @@ def test_what_a_plan_may_not_say(fields: dict[str, Any], said: str | None) -> No
 def test_bounds_are_inside(name: str) -> None:
     low, high, _ = BOUNDS[name]
     for value in (low, high):
-        limits = {name: value}
+        limits = {name: int(value)}
         if name == "spo2_severe" and value >= 90:
             limits["spo2_low"] = 98
         assert getattr(read_plan(document(limits=limits)).limits, name) == value
@@ -125,6 +128,6 @@ def test_any_duration_is_read_or_refused(text: str) -> None:
 def test_the_schema_knows_the_bounds() -> None:
     limits = schema()["$defs"]["Limits"]["properties"]  # type: ignore[index]
     for name, (low, high, unit) in BOUNDS.items():
-        (number,) = (c for c in limits[name]["anyOf"] if c["type"] == "number")
+        (number,) = (c for c in limits[name]["anyOf"] if c["type"] != "null")
         assert (number["minimum"], number["maximum"]) == (low, high)
         assert unit in number["description"]
