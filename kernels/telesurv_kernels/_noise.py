@@ -108,8 +108,15 @@ def restart(s: Any, p: Any) -> None:
 
 
 @kernel
-def look_for_noise(s: Any, p: Any, codes: NDArray[np.int16], marks: NDArray[np.uint8]) -> None:
-    """Take some samples in, and add the noise there is to their mask."""
+def look_for_noise(
+    s: Any, p: Any, codes: NDArray[np.int16], marks: NDArray[np.uint8], measured: bool
+) -> None:
+    """Take some samples in, and add the noise there is to their mask.
+
+    Parameters
+    ----------
+    measured : that none of them is missing is known
+    """
     size = p["box"]
     block = p["block"]
     tone_0, tone_1 = p["tone"][0], p["tone"][1]
@@ -121,38 +128,50 @@ def look_for_noise(s: Any, p: Any, codes: NDArray[np.int16], marks: NDArray[np.u
     slope_sum, bend_sum, level_sum = s["slope_sum"], s["bend_sum"], s["level_sum"]
     left_0, left_1 = s["tone_sum"][0], s["tone_sum"][1]
     noise = s["noise"]
-    for k in range(codes.size):
-        code = np.int64(codes[k])
-        if code == NO_MEASUREMENT:
+    since = k = 0  # what is not marked yet
+    while k < codes.size:
+        if measured and box_left >= 2 and k + 2 <= codes.size:
+            pair = codes[k : k + 2]
+            box += np.int64(pair[0]) + np.int64(pair[1])
+            box_left -= 2
+            k += 2
+        else:
+            code = codes[k]
+            k += 1
+            if code == NO_MEASUREMENT:
+                continue
+            box += np.int64(code)
+            box_left -= 1
+        if box_left != 0:
             continue
-        box += code
-        box_left -= 1
-        if box_left == 0:
-            box_left = size
-            if boxes == NO_BOX:
-                # As if the level had always been this.
-                one = two = box
-                bend_1 = bend_2 = slope_sum = bend_sum = level_sum = boxes = 0
-                left_0 = left_1 = 0.0
-            bend = box - 2 * one + two
-            slope_sum += abs(box - two)
-            bend_sum += abs(bend)
-            level_sum += box
-            left_0 += abs(bend + bend_2 - tone_0 * bend_1)
-            left_1 += abs(bend + bend_2 - tone_1 * bend_1)
-            two = one
-            one = box
-            bend_2 = bend_1
-            bend_1 = bend
-            box = 0
-            boxes += 1
-            if boxes == block:
-                left = min(left_0, left_1)
-                noise = _close(s, p, slope_sum, bend_sum, level_sum, left)
-                slope_sum = bend_sum = level_sum = boxes = 0
-                left_0 = left_1 = 0.0
-        if noise != 0:
-            marks[k] |= noise
+        box_left = size
+        if boxes == NO_BOX:
+            # As if the level had always been this.
+            one = two = box
+            bend_1 = bend_2 = slope_sum = bend_sum = level_sum = boxes = 0
+            left_0 = left_1 = 0.0
+        bend = box - 2 * one + two
+        slope_sum += abs(box - two)
+        bend_sum += abs(bend)
+        level_sum += box
+        left_0 += abs(bend + bend_2 - tone_0 * bend_1)
+        left_1 += abs(bend + bend_2 - tone_1 * bend_1)
+        two = one
+        one = box
+        bend_2 = bend_1
+        bend_1 = bend
+        box = 0
+        boxes += 1
+        if boxes == block:
+            left = min(left_0, left_1)
+            found = _close(s, p, slope_sum, bend_sum, level_sum, left)
+            if found != noise:
+                _mark(codes[since : k - 1], marks[since : k - 1], noise)
+                since = k - 1
+                noise = found
+            slope_sum = bend_sum = level_sum = boxes = 0
+            left_0 = left_1 = 0.0
+    _mark(codes[since:], marks[since:], noise)
     s["box"] = box
     s["box_left"] = box_left
     s["boxes"] = boxes
@@ -160,6 +179,14 @@ def look_for_noise(s: Any, p: Any, codes: NDArray[np.int16], marks: NDArray[np.u
     s["bend_recent"][0], s["bend_recent"][1] = bend_1, bend_2
     s["slope_sum"], s["bend_sum"], s["level_sum"] = slope_sum, bend_sum, level_sum
     s["tone_sum"][0], s["tone_sum"][1] = left_0, left_1
+
+
+@kernel
+def _mark(codes: NDArray[np.int16], marks: NDArray[np.uint8], noise: int) -> None:
+    """Add noise to the mask of what was measured."""
+    if noise != 0:
+        for k in range(codes.size):
+            marks[k] |= noise if codes[k] != NO_MEASUREMENT else 0
 
 
 @kernel
@@ -259,9 +286,10 @@ def _jumped(s: Any, p: Any) -> bool:
     """Whether the mean of the last half a second is far from that of the one before it."""
     levels = s["levels"]
     change = np.int64(0)
-    for age in range(BASE_BLOCKS):
-        slot = s["blocks"] - 1 - age
-        change += levels[slot % BLOCKS] - levels[(slot - BASE_BLOCKS) % BLOCKS]
+    slot = s["blocks"] % BLOCKS
+    for age in range(2 * BASE_BLOCKS):
+        slot = slot - 1 if slot > 0 else BLOCKS - 1
+        change += levels[slot] if age < BASE_BLOCKS else -np.int64(levels[slot])
     return bool(abs(change) > BASE_BLOCKS * p["jump"])
 
 

@@ -39,6 +39,7 @@ from numpy.typing import NDArray
 
 from telesurv_kernels._dtypes import LEAD_OFF, OFF, ON
 from telesurv_kernels._jit import entry, kernel
+from telesurv_kernels._lively import take_lively
 from telesurv_kernels._noise import (
     BLOCKS,
     JUMP_MV,
@@ -218,9 +219,9 @@ def put(
 def span(codes: NDArray[np.int16], lowest: int, highest: int) -> tuple[int, int]:
     """Return the lowest and the highest of some codes, and of those given."""
     low, high = np.int16(lowest), np.int16(highest)
-    for code in codes:
-        low = min(low, code if code != MISSING_CODE else low)
-        high = max(high, code)
+    for k in range(codes.size):
+        low = min(low, codes[k] if codes[k] != MISSING_CODE else low)
+        high = max(high, codes[k])
     return int(low), int(high)
 
 
@@ -265,6 +266,11 @@ def advance(
         if s["box_left"] == 0 and p["box"] > 0:
             restart(s, p)  # a new row, or one of before noise was looked for
         codes, marks = samples[first:last], mask[first:last]
+        if s["seen"] != 0 and s["lead_off"] == 0 and take_lively(s, p, codes):
+            marks[:] = 0
+            if p["box"] > 0:
+                look_for_noise(s, p, codes, marks, True)
+            continue
         before = s["count"]
         seen = s["seen"]
         low = s["low"]
@@ -347,5 +353,5 @@ def advance(
         s["back"] = back
         s["back_first"] = back_first
         if p["box"] > 0:
-            look_for_noise(s, p, codes, marks)
+            look_for_noise(s, p, codes, marks, False)
     return found
