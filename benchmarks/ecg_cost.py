@@ -22,7 +22,8 @@ from benchmarks.common import ROOT, SEED, answer, cpu_s, report, spread
 from benchmarks.engine import Stopwatch
 from benchmarks.startup import peak_mib
 from telesurv import cascade
-from telesurv.plans import HEART_RATE_HIGH, HEART_RATE_HIGH_BEATS, HEART_RATE_LOW
+from telesurv.alerts.model import Limits
+from telesurv.plans import in_force
 from telesurv_kernels import _dtypes as codes
 from telesurv_kernels import beats, quality
 
@@ -44,8 +45,7 @@ class Ward:
         for _ in range(leads):
             cascade.set_rate(self.pool, self.pool.take(), rate_hz, scale_mv)
             heart = self.hearts.take()
-            limits = (HEART_RATE_LOW, HEART_RATE_HIGH, HEART_RATE_HIGH_BEATS)
-            cascade.set_limits(self.hearts, heart, *limits)
+            cascade.set_limits(self.hearts, heart, in_force(Limits()))
         none = np.zeros(leads, np.int64)
         self.lines = cascade.Lines(
             heart=np.arange(leads),

@@ -65,19 +65,22 @@ def tachycardia(
 def bradycardia(
     s: Any, p: Any, time_ns: int, event: Any, findings: NDArray[Any], found: int
 ) -> int:
-    """Judge the mean of the last 4 RR, and of 8 for the end."""
-    if s["run"] < BRADYCARDIA_BEATS:
+    """Judge the mean of the last RR, and of 8 for the end."""
+    if s["run"] >= BRADYCARDIA_BEATS:
+        per_min = (BRADYCARDIA_BEATS - 1) * 60e9 / (time_ns - back(s, BRADYCARDIA_BEATS - 1))
+        if s["low_per_min"] == 0.0 or per_min < s["low_per_min"]:
+            s["low_per_min"] = per_min
+    beats = p["brady_beats"]
+    if s["run"] < beats:
         return found
-    onset_ns = back(s, BRADYCARDIA_BEATS - 1)
-    per_min = (BRADYCARDIA_BEATS - 1) * 60e9 / (time_ns - onset_ns)
-    if s["low_per_min"] == 0.0 or per_min < s["low_per_min"]:
-        s["low_per_min"] = per_min
+    onset_ns = back(s, beats - 1)
+    per_min = (beats - 1) * 60e9 / (time_ns - onset_ns)
     slow = per_min < p["brady_per_min"]
     if s["bradycardia"] == 0:
-        # There is no asystole: five beats in a row have ended it.
+        # There is no asystole: so many beats in a row have ended it.
         if slow and s["fibrillation"] == 0:
             s["bradycardia"] = 1
-            s["own"] = BRADYCARDIA_BEATS
+            s["own"] = beats
             return put_event(findings, found, event, ON, EXTREME_BRADYCARDIA, onset_ns, 0, per_min)
         return found
     if s["own"] > BRADYCARDIA_END_RR and not slow:
@@ -92,14 +95,14 @@ def bradycardia(
 def slow_already(
     s: Any, p: Any, until_ns: int, event: Any, findings: NDArray[Any], found: int
 ) -> int:
-    """Judge the mean of the last 3 RR and the time since: the fourth cannot be shorter."""
-    known = BRADYCARDIA_BEATS - 1
+    """Judge the mean of all RR but one and the time since: the one cannot be shorter."""
+    known = p["brady_beats"] - 1
     if s["bradycardia"] == 1 or s["asystole"] == 1 or s["fibrillation"] != 0 or s["run"] < known:
         return found
     if until_ns - s["quiet_ns"] >= np.int64(p["asystole_s"] * 1e9) // 2:
         return found
     onset_ns = back(s, known - 1)
-    per_min = (BRADYCARDIA_BEATS - 1) * 60e9 / (until_ns - onset_ns)
+    per_min = known * 60e9 / (until_ns - onset_ns)
     if per_min >= p["brady_per_min"]:
         return found
     s["bradycardia"] = 1

@@ -18,11 +18,11 @@ a convention, sources say 2 to 3 s):
   kernel `fibrillation`). Value: seconds of it when found.
 - `pause`: 3 s <= RR < 4 s, when it is over; none while fibrillation is present or a candidate.
   From 4 s on it is asystole, and no pause.
-- `extreme-bradycardia`: 5 beats in a row (4 RR) with a mean rate below 40/min; decided with the
-  fifth, or before it when it is too late to make the rate a faster one (while it may still come:
-  not in a silence of 2 s, which may become asystole). Ends when the mean of 8 RR, all after the
-  onset, is above 45/min. It cannot begin while asystole is present, which ends the row of beats;
-  one that is present goes on. Value: the rate, or what it is at most.
+- `extreme-bradycardia`: 5 beats in a row (4 RR; a plan may ask for 4 beats) with a mean rate below
+  40/min; decided with the last, or before it when it is too late to make the rate a faster one
+  (while it may still come: not in a silence of 2 s, which may become asystole). Ends when the
+  mean of 8 RR, all after the onset, is above 45/min. It cannot begin while asystole is present,
+  which ends the row of beats; one that is present goes on. Value: the rate, or what it is at most.
 - `extreme-tachycardia`: 17 beats in a row (16 RR) with a mean rate above 140/min; a plan may ask
   for fewer. Ends when the mean of 16 RR is below 130/min. Neither of the two begins while
   fibrillation is present or a candidate; one that is present goes on.
@@ -73,6 +73,8 @@ from telesurv_kernels._dtypes import (
     VENTRICULAR_FIBRILLATION,
 )
 from telesurv_kernels._extreme_rates import (
+    BRADYCARDIA_BEATS,
+    BRADYCARDIA_END_RR,
     BRADYCARDIA_HYSTERESIS_PER_MIN,
     TACHYCARDIA_BEATS,
     TACHYCARDIA_HYSTERESIS_PER_MIN,
@@ -115,6 +117,7 @@ PARAMS = np.dtype(
         ("brady_end_per_min", np.float64),  # and over when above
         ("tachy_per_min", np.float64),  # extreme tachycardia above
         ("tachy_end_per_min", np.float64),  # and over when below
+        ("brady_beats", np.int64),  # in a row, more than RETURN_BEATS
         ("tachy_beats", np.int64),  # in a row, at most TACHYCARDIA_BEATS
     ]
 )
@@ -155,6 +158,7 @@ STATE = np.dtype(
 def params(
     heart_rate_low: float = 40.0,
     heart_rate_high: float = 140.0,
+    bradycardia_beats: int = BRADYCARDIA_BEATS,
     tachycardia_beats: int = TACHYCARDIA_BEATS,
 ) -> NDArray[Any]:
     """Return the PARAMS of a row, shape ``()``.
@@ -163,8 +167,10 @@ def params(
     ----------
     heart_rate_low, heart_rate_high : limits of the extreme rates, per minute; the plan's
         bounds are checked where plans are read.
+    bradycardia_beats : beats in a row of extreme bradycardia, 4 to 8
     tachycardia_beats : beats in a row of extreme tachycardia, 5 to 17
     """
+    assert RETURN_BEATS < bradycardia_beats <= BRADYCARDIA_END_RR, bradycardia_beats
     assert 5 <= tachycardia_beats <= TACHYCARDIA_BEATS, tachycardia_beats
     assert 0 < heart_rate_low < heart_rate_high, (heart_rate_low, heart_rate_high)
     row = np.zeros((), PARAMS)
@@ -174,6 +180,7 @@ def params(
     row["brady_end_per_min"] = heart_rate_low + BRADYCARDIA_HYSTERESIS_PER_MIN
     row["tachy_per_min"] = heart_rate_high
     row["tachy_end_per_min"] = heart_rate_high - TACHYCARDIA_HYSTERESIS_PER_MIN
+    row["brady_beats"] = bradycardia_beats
     row["tachy_beats"] = tachycardia_beats
     return row
 

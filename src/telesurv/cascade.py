@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from telesurv.plans import InForce
 from telesurv.pool import Pool
 from telesurv_kernels import _dtypes as codes
 from telesurv_kernels import (
@@ -125,17 +126,14 @@ def set_rate(pool: Pool, row: int, rate_hz: float, scale_mv: float) -> None:
     pool["readable_params"][row] = _readable_params()
 
 
-def set_limits(
-    pool: Pool, row: int, low_per_min: float, high_per_min: float, beats_high: int
-) -> None:
-    """Make the parameters of a heart, which depend on the patient's plan.
-
-    Parameters
-    ----------
-    low_per_min, high_per_min : limits of extreme bradycardia and tachycardia
-    beats_high : beats in a row of extreme tachycardia
-    """
-    pool["rhythm_params"][row] = _rhythm_params(low_per_min, high_per_min, beats_high)
+def set_limits(pool: Pool, row: int, limits: InForce) -> None:
+    """Make the parameters of a heart, which depend on the patient's plan."""
+    pool["rhythm_params"][row] = _rhythm_params(
+        limits.heart_rate_low,
+        limits.heart_rate_high,
+        limits.heart_rate_low_beats,
+        limits.heart_rate_high_beats,
+    )
     pool["leads_params"][row] = _leads_params()
     pool["ectopy_params"][row] = _ectopy_params()
     pool["atrial_params"][row] = _atrial_params()

@@ -14,7 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from telesurv import cascade
-from telesurv.plans import HEART_RATE_HIGH, HEART_RATE_HIGH_BEATS, HEART_RATE_LOW
+from telesurv.alerts.model import Limits
+from telesurv.plans import in_force
 from telesurv_kernels import _dtypes as codes
 from telesurv_kernels import beats, quality
 from telesurv_streams import channels, units
@@ -99,8 +100,7 @@ def _listen(leads: Sequence[Lead]) -> tuple[list[cascade.Heard], list[NDArray[np
     """Give the leads to the kernels a second at a time."""
     pool, hearts = cascade.lead_pool(), cascade.heart_pool()
     heart = hearts.take()
-    limits = (HEART_RATE_LOW, HEART_RATE_HIGH, HEART_RATE_HIGH_BEATS)
-    cascade.set_limits(hearts, heart, *limits)
+    cascade.set_limits(hearts, heart, in_force(Limits()))
     rate_hz = np.array([lead.rate_hz for lead in leads])
     steps = np.maximum(np.rint(rate_hz), 1).astype(np.int64)
     wave = np.zeros(len(leads), quality.STATE)

@@ -15,13 +15,14 @@ DEFAULT_PLAN = Plan(patient="", version=0)
 HEART_RATE_LOW, HEART_RATE_HIGH = 40.0, 140.0
 """Extreme rates per minute (PhysioNet/CinC Challenge 2015)."""
 
-HEART_RATE_HIGH_BEATS = 17
-"""Beats in a row, above it in the mean (the same)."""
+HEART_RATE_LOW_BEATS, HEART_RATE_HIGH_BEATS = 5, 17
+"""Beats in a row that are beyond them in the mean (the same)."""
 
 BOUNDS = {
     "spo2_low": (75.0, 98.0, "%"),
     "spo2_severe": (70.0, 95.0, "%"),
     "heart_rate_low": (20.0, 60.0, "/min"),
+    "heart_rate_low_beats": (4.0, 5.0, "beats"),
     "heart_rate_high": (100.0, 220.0, "/min"),
     "heart_rate_high_beats": (9.0, 17.0, "beats"),
 }
@@ -83,6 +84,7 @@ class InForce(NamedTuple):
     spo2_low: float
     spo2_severe: float
     heart_rate_low: float
+    heart_rate_low_beats: int
     heart_rate_high: float
     heart_rate_high_beats: int
 
@@ -93,8 +95,9 @@ def in_force(limits: Limits) -> InForce:
     severe = low - spo2.SEVERE_POINTS if limits.spo2_severe is None else limits.spo2_severe
     slow = HEART_RATE_LOW if limits.heart_rate_low is None else limits.heart_rate_low
     fast = HEART_RATE_HIGH if limits.heart_rate_high is None else limits.heart_rate_high
-    beats = limits.heart_rate_high_beats or HEART_RATE_HIGH_BEATS
-    return InForce(low, severe, slow, fast, beats)
+    few = limits.heart_rate_low_beats or HEART_RATE_LOW_BEATS
+    many = limits.heart_rate_high_beats or HEART_RATE_HIGH_BEATS
+    return InForce(low, severe, slow, few, fast, many)
 
 
 def interval_s(plan: Plan) -> tuple[float, float]:

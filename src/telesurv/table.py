@@ -211,9 +211,7 @@ class PatientTable:
 
     def _set_heart(self, patient: int) -> None:
         limits = in_force(self.plan_of[patient].limits)
-        row, beats = self.heart_of[patient], limits.heart_rate_high_beats
-        low, high = limits.heart_rate_low, limits.heart_rate_high
-        cascade.set_limits(self.heart, row, low, high, beats)
+        cascade.set_limits(self.heart, self.heart_of[patient], limits)
 
     def _set_limits(self, patient: int, timeline: int) -> None:
         link = self.timelines["link"][timeline]

@@ -7,8 +7,10 @@ import pytest
 from numpy.typing import NDArray
 
 from telesurv import cascade
+from telesurv.alerts.model import Limits
 from telesurv.evaluate import monitor
 from telesurv.lead import Lead, hear
+from telesurv.plans import in_force
 from telesurv.simulate import monitor_cases
 from telesurv.simulate.monitor_cases import CASES, TAILS, Case
 from telesurv_kernels import _dtypes as codes
@@ -97,7 +99,7 @@ def test_a_day_grows_nothing_and_loses_nothing() -> None:
     rate_hz, chunk = 250.0, 3600 * 250
     pool, hearts = cascade.lead_pool(), cascade.heart_pool()
     cascade.set_rate(pool, pool.take(), rate_hz, SCALE)
-    cascade.set_limits(hearts, hearts.take(), 40, 140, 17)
+    cascade.set_limits(hearts, hearts.take(), in_force(Limits()))
     wave = np.zeros(1, quality.STATE)
     wave_params = np.array([quality.params(rate_hz, SCALE, ecg=True)])
     segment, mask = np.zeros(1, codes.SEGMENT), np.zeros(chunk, np.uint8)

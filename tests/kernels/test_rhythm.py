@@ -155,14 +155,18 @@ def test_limits_are_those_of_the_plan() -> None:
     ]
 
 
-def test_a_plan_may_ask_for_fewer_beats() -> None:
-    events = day([("beats", 5.2, 0.4), ("beats", 20, 0.9)])  # 13 beats
-    params = k.params(heart_rate_high=135.0, tachycardia_beats=13)
+@pytest.mark.parametrize(("piece", "condition", "per_min"), [
+    (("beats", 5.2, 0.4), d.EXTREME_TACHYCARDIA, 150.0),  # 13 beats
+    (("beats", 6.4, 1.6), d.EXTREME_BRADYCARDIA, 40.91),  # 4 beats: at most
+])  # fmt: skip
+def test_a_plan_may_ask_for_fewer_beats(piece: Piece, condition: int, per_min: float) -> None:
+    events = day([piece, ("beats", 20, 0.9)])
+    params = k.params(43.0, 137.0, bradycardia_beats=4, tachycardia_beats=13)
     out = np.zeros(9000, d.FINDING)
     found = k.advance(np.zeros(1, k.STATE), np.array([params]), events, out)
-    said_ = [f for f in out[:found] if f["condition"] == d.EXTREME_TACHYCARDIA]
-    assert [f["kind"] for f in said_] == [d.ON, d.OFF]
-    assert said_[0]["value"] == pytest.approx(150)
+    mine = [one for one in out[:found] if one["condition"] == condition]
+    assert [one["kind"] for one in mine] == [d.ON, d.OFF]
+    assert mine[0]["value"] == pytest.approx(per_min, abs=0.01)
     assert plain(out[:found]) == rhythm(events, params)
     assert said(events) == []
 

@@ -198,18 +198,19 @@ def tachycardias(runs: list[list[Beat]], p: Any) -> list[Finding]:
 def bradycardias(runs: list[list[Beat]], stretches: list[Stretch], p: Any) -> list[Finding]:
     found: list[Finding] = []
     code, present = d.EXTREME_BRADYCARDIA, False
-    known = x.BRADYCARDIA_BEATS - 1
+    size = int(p["brady_beats"])
+    known = size - 1
     for run in runs:
         begin = 0  # of the episode's own beats in this run
         for last in range(known, len(run) + 1):
             beat = run[last - 1]
-            five = run[max(last - x.BRADYCARDIA_BEATS, 0) : last]
-            whole = len(five) == x.BRADYCARDIA_BEATS
+            five = run[max(last - size, 0) : last]
+            whole = len(five) == size
             slow = whole and rate(five) < p["brady_per_min"]
             nine = run[begin:last][-x.BRADYCARDIA_END_RR - 1 :]
             enough = len(nine) == x.BRADYCARDIA_END_RR + 1
             if not present and slow and not beat.step.fibrillation:
-                present, begin = True, last - x.BRADYCARDIA_BEATS
+                present, begin = True, last - size
                 found.append((d.ON, code, five[0].time, 0, beat.step.decided, rate(five), 0.0))
             elif present and enough and not slow and rate(nine) > p["brady_end_per_min"]:
                 present = False

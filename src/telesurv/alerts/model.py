@@ -111,6 +111,7 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     spo2_low: float | None = None  # desaturation below, %; 75 to 98
     spo2_severe: float | None = None  # severe desaturation below, %; 70 to 95
     heart_rate_low: float | None = None  # extreme bradycardia below, /min; 20 to 60
+    heart_rate_low_beats: int | None = None  # for so many beats in a row; 4 to 5
     heart_rate_high: float | None = None  # extreme tachycardia above, /min; 100 to 220
     heart_rate_high_beats: int | None = None  # for so many beats in a row; 9 to 17
 

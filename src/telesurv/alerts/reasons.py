@@ -14,12 +14,12 @@ _TEXTS = {
         "Pause de {value:.0f} ms entre deux battements (limite {limit:.0f} ms).",
     ),
     "extreme-bradycardia": (
-        "Heart rate {value:.0f}/min over 5 beats in a row (limit {limit:g}/min).",
-        "Fréquence cardiaque {value:.0f}/min sur 5 battements consécutifs (limite {limit:g}/min).",
+        "Heart rate {value:.0f}/min over consecutive beats (limit {limit:g}/min).",
+        "Fréquence cardiaque {value:.0f}/min sur battements consécutifs (limite {limit:g}/min).",
     ),
     "extreme-tachycardia": (
-        "Heart rate {value:.0f}/min over 17 beats in a row (limit {limit:g}/min).",
-        "Fréquence cardiaque {value:.0f}/min sur 17 battements consécutifs (limite {limit:g}/min).",
+        "Heart rate {value:.0f}/min over consecutive beats (limit {limit:g}/min).",
+        "Fréquence cardiaque {value:.0f}/min sur battements consécutifs (limite {limit:g}/min).",
     ),
     "ventricular-tachycardia": (
         "Ventricular tachycardia: 5 or more ventricular beats in a row at {value:.0f}/min "

@@ -111,8 +111,8 @@ def notes(report: AlarmsReport) -> list[str]:
         "95 %. Detection: every time a condition was announced in these records, right or wrong; "
         "the plot has the conditions that confirm alarms.",
         f"The plan moves the limits of extreme brady- and tachycardia by "
-        f"{report.tolerance_per_min:g}/min, as the organisers' sample entry does, and asks for "
-        f"{report.high_beats} beats of tachycardia in a row, as monitors average.",
+        f"{report.tolerance_per_min:g}/min, and asks for {report.beats[0]} slow or "
+        f"{report.beats[1]} fast beats in a row, for monitors average fewer than the definitions.",
     ]
     if len(_wrong(report)) > PICTURES:
         said.append(f"Of {len(_wrong(report))} alarms judged wrongly {PICTURES} are drawn.")
