@@ -291,6 +291,13 @@ def test_runs_are_counted_in_each_lead_for_itself() -> None:
     assert (flags >> d.RUN_SHIFT & d.RUN_MASK)[19:26].tolist() == [0, 1, 2, 1, 1, 0, 0]
 
 
+@pytest.mark.parametrize(("contrast", "longest"), [(0.75, 4), (0.5, 0)])
+def test_beats_that_noise_drowns_are_no_run(contrast: float, longest: int) -> None:
+    one = Voice(STEADY.tolist(), wide_s=STEADY[20:24].tolist(), contrast=contrast)
+    peaks = run(heart([one], 30.0))
+    assert (peaks["flags"][peaks["kind"] == d.BEAT] >> d.RUN_SHIFT & d.RUN_MASK).max() == longest
+
+
 @pytest.mark.parametrize(("first", "said"), [(0, [2.0, 0.0]), (1, [1.0, 0.0])])
 def test_fibrillation_of_one_lead_while_another_beats(first: int, said: list[float]) -> None:
     """The better lead is believed; the word of the other is a suspicion."""

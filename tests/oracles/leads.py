@@ -196,7 +196,12 @@ class Heart:
             low, high = sorted((height, ear.height))
             ear.height = height
             ear.run = min(ear.run + 1, d.RUN_MASK) if high <= r.HEIGHTS * low else 1
-            if flags >> d.CLASS_SHIFT & d.CLASS_MASK != d.VENTRICULAR or flags & d.UNSURE:
+            drowned = flags >> d.NOISE_SHIFT & 255 <= r.DROWNED
+            if (
+                flags >> d.CLASS_SHIFT & d.CLASS_MASK != d.VENTRICULAR
+                or flags & d.UNSURE
+                or drowned
+            ):
                 ear.run = 0
         return max(self.ears[lead].run for lead in voices)
 
