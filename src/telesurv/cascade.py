@@ -84,6 +84,7 @@ class Heard(NamedTuple):
     """What the kernels found."""
 
     beats: NDArray[Any]  # beats.FINDING: what was found in each lead, in samples
+    told: NDArray[Any]  # LEAD_EVENT: what was told of each lead, in device time
     heart: NDArray[Any]  # leads.FINDING: BEAT, MARK, GAP, FIBRILLATION, in device time
     reached_ns: NDArray[np.int64]  # of each segment: all of its heart before is known; 0: no news
     finding: NDArray[Any]  # FINDING: row of the heart, segment, device time
@@ -194,7 +195,7 @@ def listen(
     finding = finding[:count]
     lead = finding["segment"] % LEADS_MAX
     finding["segment"] //= LEADS_MAX
-    return Heard(raw, heart, reached_ns, finding, lead, of_leads)
+    return Heard(raw, told, heart, reached_ns, finding, lead, of_leads)
 
 
 def _rows(table: NDArray[Any], chosen: NDArray[Any]) -> NDArray[Any]:

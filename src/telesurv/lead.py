@@ -58,6 +58,7 @@ class HeardTogether(NamedTuple):
     """What was found in several leads of one heart; times count from the first sample."""
 
     leads: list[Lead]
+    told: NDArray[Any]  # LEAD_EVENT: what was told of each of them, in ns
     events: NDArray[Any]  # leads.FINDING: BEAT, MARK, GAP and FIBRILLATION, in ns
     finding: NDArray[Any]  # FINDING of the event kernels, in ns
     masks: list[NDArray[np.uint8]]  # of every sample of each lead
@@ -88,7 +89,8 @@ def hear_together(leads: Sequence[Lead]) -> HeardTogether:
     events = np.concatenate([part.heart for part in heard])
     end_ns = len(leads[0].samples) * 1e9 / leads[0].rate_hz
     events = events[events["time_ns"] < end_ns]
-    return HeardTogether(list(leads), events, _findings(heard, leads[0]), masks)
+    told = np.concatenate([part.told for part in heard])
+    return HeardTogether(list(leads), told, events, _findings(heard, leads[0]), masks)
 
 
 def _findings(heard: list[cascade.Heard], lead: Lead) -> NDArray[Any]:

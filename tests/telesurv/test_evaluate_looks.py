@@ -45,6 +45,22 @@ def test_classes_have_a_page_with_their_errors(
     assert "| gross |  | 2 | 2 | 0 | 0.00 |" in markdown([load(report)])
 
 
+def test_leads_together_have_a_page_with_their_errors(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    patient = Patient("sim", seed=3)
+    ecg, truth = patient.samples("ecg.II", 0, 60), patient.r_peaks(0, 60)
+    write(tmp_path / "ward", "sim", ecg, 250, ECG_SCALE_MV)
+    mark(tmp_path / "ward", "sim", np.delete(truth, 30), ["N"] * (len(truth) - 1))
+    report, page = tmp_path / "leads.json", tmp_path / "leads.html"
+    words = ("--learning", "5s", "--json", report, "--html", page)
+    code, text, _ = run(capsys, "leads", tmp_path / "ward", *words)
+    assert code == 0
+    assert re.search(r"^gross +\d+ +0 +1 ", text, re.MULTILINE)
+    assert "sim: 0 missed, 1 invented" in text_of(page.read_text())
+    assert "Beats of all leads together: ward" in markdown([load(report)])
+
+
 def test_a_ventricular_error_is_missed_or_false() -> None:
     found = np.zeros(6, beats.FINDING)
     found["sample"] = np.arange(6) * 1000

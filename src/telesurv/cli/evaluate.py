@@ -203,28 +203,28 @@ def alarms(
 
 @command.command("leads")
 @_folders
-@click.option("--json", "as_json", is_flag=True, help="Print a JSON object a record instead.")
+@_only
+@_learning
+@_outputs
 @with_settings("cache_dir")
-def leads(settings: Settings, folder: tuple[Path, ...], as_json: bool) -> None:
+def leads(
+    settings: Settings,
+    folder: tuple[Path, ...],
+    only: tuple[str, ...],
+    learning: float,
+    json_file: Path | None,
+    html_file: Path | None,
+) -> None:
     """Score the R-peaks of all ECG leads together by EC57.
 
     What several leads say is combined beat by beat, as in the service.
     """
-    import msgspec
+    from telesurv.evaluate.leads import evaluate
 
-    from telesurv.evaluate.leads import rows, score_folders
-    from telesurv.lead import Unsuited
+    def run(advance: Advance) -> "Report":
+        return evaluate(folder, only=only, learning_s=learning, progress=advance)
 
-    with progress("evaluate leads") as advance:
-        try:
-            scores = score_folders(folder, advance)
-        except Unsuited as error:
-            raise click.ClickException(str(error)) from None
-    if as_json:
-        click.echo(msgspec.json.encode(scores).decode())
-    else:
-        heads, lines = rows(scores)
-        click.echo(table(lines, heads))
+    _evaluate("evaluate leads", run, folder, json_file, html_file)
 
 
 @command.command("table")

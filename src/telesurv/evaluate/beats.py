@@ -255,7 +255,7 @@ def judge(folder: str, lead: Lead, reference: Reference, rules: Rules) -> Judged
         decided=spread(delays),
     )
     errors = reference.beats[of.missed] / lead.rate_hz, peaks[of.invented] / lead.rate_hz
-    worst = _worst(folder, lead.record, *errors)
+    worst = worst_of(folder, lead.record, *errors)
     return Judged(record, score, readable_score, offsets, delays, worst)
 
 
@@ -314,9 +314,10 @@ def _readable(
     )
 
 
-def _worst(
+def worst_of(
     folder: str, record: str, missed_s: NDArray[np.float64], invented_s: NDArray[np.float64]
 ) -> list[Stretch]:
+    """Return the stretches of a record that are the fullest of errors."""
     found = []
     for begin_s in densest(np.concatenate([missed_s, invented_s]), STRETCH_S, STRETCHES_A_RECORD):
         begin_s = round(begin_s, 1)

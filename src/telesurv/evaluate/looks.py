@@ -4,17 +4,19 @@ from pathlib import Path
 
 import msgspec
 
-from telesurv.evaluate import alarms_look, beats_look, classes_look, rhythm_look
+from telesurv.evaluate import alarms_look, beats_look, classes_look, leads_look, rhythm_look
 from telesurv.evaluate.alarms import AlarmsReport
 from telesurv.evaluate.beats import BeatsReport
 from telesurv.evaluate.classes import ClassesReport
+from telesurv.evaluate.leads import LeadsReport
 from telesurv.evaluate.rhythm import RhythmReport
 from telesurv.evaluate.view import Look
 
-Report = BeatsReport | ClassesReport | RhythmReport | AlarmsReport
+Report = BeatsReport | LeadsReport | ClassesReport | RhythmReport | AlarmsReport
 
 LOOKS: dict[type, Look] = {
     BeatsReport: beats_look.LOOK,
+    LeadsReport: leads_look.LOOK,
     ClassesReport: classes_look.LOOK,
     RhythmReport: rhythm_look.LOOK,
     AlarmsReport: alarms_look.LOOK,
