@@ -124,6 +124,9 @@ def forget(s: Any, lane: int, event: Any) -> None:
     s["height_mv"][lane] = 0.0
     s["contrast"][lane] = CONTRAST_FIRST
     s["found"][lane] = FOUND_FIRST
+    s["misses"][lane] = 0.0
+    s["invents"][lane] = 0.0
+    s["struck_ns"][lane] = 0
     s["rejects"][lane] = REJECTS_FIRST
     s["reject"][lane] = 0.0
 
@@ -307,4 +310,5 @@ def set_back(s: Any, now_ns: int) -> None:
     for lane in range(LEADS):
         s["heard_ns"][lane] = now_ns - THERE_NS - 1
         s["deaf_ns"][lane] = 0
+        s["struck_ns"][lane] = 0
         s["spoke"][lane] = 0

@@ -1,8 +1,7 @@
 """How `leads` weighs the peaks of several leads: they wait in its state, sorted by time.
 
 Called a few times a second and heart, so they work on the fields of the state (`s`) and the
-params (`p`) of one row; `leads` describes the rules. Log-odds are summed in whole thousandths,
-so that the order of the lanes does not matter.
+params (`p`) of one row; `leads` describes the rules, `_testimony` what is weighed.
 """
 
 from typing import Any
@@ -23,24 +22,32 @@ from telesurv_kernels._jit import kernel
 from telesurv_kernels._lanes import LEADS, SPEAKS_NS, better, none_speaks, note_beat, speaks
 from telesurv_kernels._peaks import first_beat, note_reject, remove, strength
 from telesurv_kernels._runs import follow
+from telesurv_kernels._testimony import (
+    ABSENT,
+    ERRORS_MIN,
+    FEATURES,
+    FOR,
+    REFRACTORY_NS,
+    RR,
+    SILENT,
+    STRENGTH_MIN,
+    UNREAD,
+    clear,
+    describe,
+    errors,
+    found_odds,
+)
 
-RR = 8  # intervals remembered
-RR_KNOWN = 4  # so many make a usual one
-RR_FIRST_NS = 800_000_000
-RR_NS = (350_000_000, 1_500_000_000)  # the usual RR is taken to be within
 PAIR_NS = 180_000_000  # beats of two leads this close are one
-REJECT_PAIR_NS = 100_000_000  # and a beat and what another lead rejected
-ABSENT, SILENT, FOR = 0, 1, 2  # what a lead says of a peak
-REFRACTORY_NS = 200_000_000  # no two beats are closer (300/min)
-AHEAD_NS = 500_000_000  # the next beat is looked for within this
-PATIENCE_NS = 750_000_000  # what is not said by now is not waited for
-EXCESS_OCTAVES = 1.3  # 2.5 times the usual beat: more is an electrode rather than a heart
-REJECTS_MIN = 0.1  # of the usual beat
-FOUND_MIN, FOUND_MAX = 0.03, 0.98
-LATE_RR, LATE_RR_MAX, EARLY_RR, REGULAR_RR = 1.2, 3.0, 0.75, 0.15
+REJECT_PAIR_NS = 140_000_000  # and a beat and what another lead rejected
+APART_NS = 100_000_000  # further apart, the clearer of two peaks is the beat's
+FAR_NS = 140_000_000  # and so far, it lies between them
+PATIENCE_NS = 850_000_000  # what is not said by now is not waited for
+ALIVE_NS = 2_500_000_000  # a lead that found a beat within this is asked though it is unreadable
 UNSURE_ODDS = 100.0  # any lead that is readable is told rather than one that is not
 KEEP = 1.0  # log-odds by which another lead must be better to be followed
-SMOOTH_FOUND = 0.03
+FOUND_MIN, FOUND_MAX = 0.03, 0.98
+SMOOTH_FOUND, SMOOTH_ERRORS = 0.03, 0.01
 
 
 @kernel
@@ -62,25 +69,6 @@ def out(
     findings[found]["value"] = value
     findings[found]["flags"] = flags
     return found + 1
-
-
-@kernel
-def usual(s: Any) -> int:
-    """Return the usual RR: the median of the last ones, within bounds."""
-    size = min(s["beats"] - 1, RR)
-    if size < RR_KNOWN:
-        return RR_FIRST_NS
-    middle: Any = 0
-    for i in range(size):
-        below = 0
-        for j in range(size):
-            earlier = s["rr_ns"][j] == s["rr_ns"][i] and j < i
-            if s["rr_ns"][j] < s["rr_ns"][i] or earlier:
-                below += 1
-        if below == size // 2:
-            middle = s["rr_ns"][i]
-    within: int = max(min(middle, RR_NS[1]), RR_NS[0])
-    return within
 
 
 @kernel
@@ -110,74 +98,6 @@ def _mate(s: Any, first: int, lane: int) -> int:
 
 
 @kernel
-def _odds(s: Any, lane: int) -> float:
-    """Return the log-odds that a lead finds a beat."""
-    odds: float = np.log(s["found"][lane] / (1.0 - s["found"][lane]))
-    return odds
-
-
-@kernel
-def _thousandths(odds: float) -> int:
-    return int(np.rint(1000.0 * odds))
-
-
-@kernel
-def _for(s: Any, p: Any, lane: int, slot: int) -> int:
-    """Return what a lead that took a peak for a beat says for it."""
-    share = strength(s, slot)
-    to_rejects = max(min(share, 1.0), 0.1) / max(s["rejects"][lane], REJECTS_MIN)
-    excess = max(np.log2(max(share, 0.1)) - EXCESS_OCTAVES, 0.0)
-    return _thousandths(
-        p["contrast"] * s["contrast"][lane]
-        + p["strength"] * np.log(to_rejects)
-        + p["excess"] * excess
-    )
-
-
-@kernel
-def _against(s: Any, p: Any, lane: int, slot: int) -> int:
-    """Return what the silence of a lead says, or a peak (`slot`, or -1) that it rejected."""
-    odds = p["silence"] * _odds(s, lane)
-    if slot >= 0:
-        odds += p["support"] * max(min(strength(s, slot), 1.0) - s["rejects"][lane], 0.0)
-    return _thousandths(odds)
-
-
-@kernel
-def _when(s: Any, p: Any, time_ns: int) -> int:
-    """Return what the time since the last beat says."""
-    if s["beats"] == 0:
-        return 0
-    share = (time_ns - s["last_ns"]) / usual(s)
-    late = min(max(share - LATE_RR, 0.0), LATE_RR_MAX)
-    early = min(max(EARLY_RR - share, 0.0), 0.6)
-    return _thousandths(p["late"] * late + p["early"] * early)
-
-
-@kernel
-def _regular(s: Any, first: int) -> int:
-    """Say whether the RR is the usual one without this beat: 1, 0; -1 not known yet.
-
-    It is when the next beat of a lead that is silent now comes within half a second, and one
-    usual RR after the last beat.
-    """
-    if s["beats"] == 0:
-        return 0
-    time_ns = s["evidence_ns"][first]
-    for slot in range(first + 1, s["evidence"]):
-        lane = s["evidence_lane"][slot]
-        apart_ns = s["evidence_ns"][slot] - time_ns
-        says = s["evidence_beat"][slot] == 1 and s["votes"][lane] == SILENT
-        if says and REFRACTORY_NS <= apart_ns <= AHEAD_NS:
-            share = (s["evidence_ns"][slot] - s["last_ns"]) / usual(s)
-            return 1 if abs(share - 1.0) < REGULAR_RR else 0
-    for lane in range(LEADS):
-        if s["votes"][lane] == SILENT and s["told_ns"][lane] < time_ns + AHEAD_NS:
-            return -1
-    return 0
-
-
-@kernel
 def _is_open(s: Any, first: int) -> bool:
     """Say whether a lead that speaks may still take a peak for the beat at slot `first`."""
     until_ns = s["evidence_ns"][first] + PAIR_NS
@@ -193,12 +113,19 @@ def _is_open(s: Any, first: int) -> bool:
 
 @kernel
 def _fold(s: Any) -> None:
-    """Drop what was rejected so long ago that no other lead can take it for a beat."""
+    """Drop what was rejected so long ago that no other lead can take it for a beat.
+
+    What lies near a beat that waits is its evidence, however far the leads have come since.
+    """
     horizon_ns = s["now_ns"]
     for lane in range(LEADS):
         if speaks(s, lane):
             horizon_ns = min(horizon_ns, s["told_ns"][lane])
-    horizon_ns = max(horizon_ns, s["now_ns"] - SPEAKS_NS) - REJECT_PAIR_NS
+    horizon_ns = max(horizon_ns, s["now_ns"] - SPEAKS_NS)
+    first = first_beat(s)
+    if first >= 0:
+        horizon_ns = min(horizon_ns, s["evidence_ns"][first])
+    horizon_ns -= REJECT_PAIR_NS
     while s["evidence"] > 0 and s["evidence_beat"][0] == 0:
         if s["evidence_ns"][0] >= horizon_ns:
             break
@@ -224,23 +151,56 @@ def _poll(s: Any, first: int) -> None:
             s["votes"][lane] = FOR
         elif any_speaks and s["readable_ns"][lane] <= s["evidence_ns"][first] - REJECT_PAIR_NS:
             s["votes"][lane] = SILENT
+        elif any_speaks and s["evidence_ns"][first] - s["struck_ns"][lane] < ALIVE_NS:
+            s["votes"][lane] = UNREAD
 
 
 @kernel
-def _followed(s: Any) -> int:
+def _apart(s: Any, first: int) -> bool:
+    """Say whether leads differ much in where the R-peak is."""
+    apart = False
+    for lane in range(LEADS):
+        if s["votes"][lane] == FOR:
+            apart |= s["evidence_ns"][s["mate"][lane]] - s["evidence_ns"][first] > APART_NS
+    return apart
+
+
+@kernel
+def _followed(s: Any, first: int) -> int:
     """Return the lane, of those that found a beat, whose word is told; -1: none found it."""
     best, highest = -1, 0.0
+    apart = _apart(s, first)
     for lane in range(LEADS):
         if s["votes"][lane] != FOR:
             continue
-        worth = s["contrast"][lane] + 0.5 * _odds(s, lane)
-        if s["lead"][lane] == s["followed"]:
-            worth += KEEP
-        if s["evidence_flags"][s["mate"][lane]] & UNSURE:
+        slot = s["mate"][lane]
+        if apart:
+            share = max(min(strength(s, slot), 1.0), STRENGTH_MIN)
+            worth = clear(s, slot) + 2.0 * np.log2(share)
+        else:
+            worth = s["contrast"][lane] + 0.5 * found_odds(s, lane)
+            if s["lead"][lane] == s["followed"]:
+                worth += KEEP
+        if s["evidence_flags"][slot] & UNSURE:
             worth -= UNSURE_ODDS
         if best < 0 or worth > highest or (worth == highest and better(s, lane, best)):
             best, highest = lane, worth
     return best
+
+
+@kernel
+def _time(s: Any, first: int, followed: int) -> int:
+    """Return when the beat is: where leads differ by too much, between them.
+
+    One of them took another wave for it, or the QRS is that long: the middle is near either way.
+    """
+    first_ns = last_ns = s["evidence_ns"][first]
+    for lane in range(LEADS):
+        if s["votes"][lane] == FOR:
+            last_ns = max(last_ns, s["evidence_ns"][s["mate"][lane]])
+    if last_ns - first_ns > FAR_NS:
+        return int(first_ns + last_ns) // 2
+    return int(s["evidence_ns"][s["mate"][followed]])
 
 
 @kernel
@@ -279,47 +239,44 @@ def _run(s: Any) -> int:
 
 
 @kernel
-def _judge(s: Any, p: Any, first: int, followed: int, wait: bool) -> int:
-    """Judge a peak of which all was heard: 1 a beat, 0 none, -1 not known yet."""
-    time_ns = s["evidence_ns"][s["mate"][followed]]
+def _judge(s: Any, p: Any, first: int, time_ns: int) -> int:
+    """Judge a peak of which all was heard: 1 a beat, 0 none."""
     if s["beats"] > 0 and time_ns - s["last_ns"] < REFRACTORY_NS:
         return 0
-    silent = 0
+    doubted = False
     for lane in range(LEADS):
-        silent += s["votes"][lane] == SILENT
-    if silent == 0:
-        # Not to be doubted, or leads that all become worse could lock out every beat.
+        doubted |= s["votes"][lane] in (SILENT, UNREAD)
+    if not doubted:
+        # Or leads that all become worse could lock out every beat.
         return 1
-    odds = _thousandths(p["bias"]) + _when(s, p, time_ns)
-    for lane in range(LEADS):
-        if s["votes"][lane] == FOR:
-            odds += _for(s, p, lane, s["mate"][lane])
-        elif s["votes"][lane] == SILENT:
-            odds += _against(s, p, lane, s["mate"][lane])
-    if odds <= 0:
-        return 0
-    if odds + _thousandths(p["regular"]) > 0:
-        return 1
-    regular = _regular(s, first)
-    if regular < 0 and wait:
-        return -1
-    return 0 if regular == 1 else 1
+    describe(s, first, time_ns)
+    odds = 0.0
+    for feature in range(FEATURES):
+        odds += p["weights"][feature] * s["features"][feature]
+    s["judged_ns"] = time_ns
+    return 1 if odds > 0.0 else 0
 
 
 @kernel
 def _learn(s: Any, beat: int) -> None:
     """Learn from a verdict how reliable the leads are."""
     for lane in range(LEADS):
-        if s["votes"][lane] == ABSENT:
-            continue
-        mate = s["mate"][lane]
-        if beat == 1:
-            hit = 1.0 if s["votes"][lane] == FOR else 0.0
+        vote = s["votes"][lane]
+        if vote == FOR:
+            wrong = 0.0 if beat == 1 else 1.0
+            invents = errors(s["invents"][lane])
+            s["invents"][lane] = max(invents + SMOOTH_ERRORS * (wrong - invents), ERRORS_MIN)
+        if vote == FOR and beat == 1:
+            s["struck_ns"][lane] = s["last_ns"]
+        if beat == 1 and vote in (FOR, SILENT):
+            hit = 1.0 if vote == FOR else 0.0
             found = s["found"][lane] + SMOOTH_FOUND * (hit - s["found"][lane])
             s["found"][lane] = min(max(found, FOUND_MIN), FOUND_MAX)
+            misses = errors(s["misses"][lane])
+            s["misses"][lane] = max(misses + SMOOTH_ERRORS * (1.0 - hit - misses), ERRORS_MIN)
             note_beat(s, lane)
-        elif mate >= 0:
-            note_reject(s, mate)
+        elif beat == 0 and vote in (FOR, SILENT) and s["mate"][lane] >= 0:
+            note_reject(s, s["mate"][lane])
 
 
 @kernel
@@ -345,15 +302,13 @@ def decide(
         if wait and _is_open(s, first):
             return found
         _poll(s, first)
-        followed = _followed(s)
+        followed = _followed(s, first)
         if followed < 0:  # its lead does not speak any more
             remove(s, first)
             continue
-        beat = _judge(s, p, first, followed, wait)
-        if beat < 0:
-            return found
+        time_ns = _time(s, first, followed)
+        beat = _judge(s, p, first, time_ns)
         if beat == 1:
-            time_ns = s["evidence_ns"][s["mate"][followed]]
             witness = _witness(s, followed)
             slot = s["mate"][witness]
             value = s["evidence_value"][slot]

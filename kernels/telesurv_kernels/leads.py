@@ -16,15 +16,25 @@ and writes the BEAT, MARK, GAP and FIBRILLATION events of the heart, for the eve
 3. **Several.** Peaks of different leads within 180 ms are one QRS: no two beats are closer than
    200 ms, and the largest deflection of one QRS may lie at its begin in one lead and at its end
    in another. A peak is judged when all leads that speak have decided up to 180 ms after it, or
-   750 ms after it. A lead speaks from its first MARK after a GAP on, while its MARKs are no older
-   than 1.5 s. Agreement of all is a beat. Else the log-odds are summed (`_vote`): how far the
-   usual beat of each accepting lead stands out of its noise, how strong the peak is to that, how
-   reliably the silent ones found the last beats, what they see below their threshold, and
-   whether the beat would come early, late, or within an RR that is regular without it. An
-   unreadable lead's silence says nothing.
+   850 ms after it: a weak one is decided 750 ms after it, and may come later in another lead.
+   A lead speaks from its first MARK after a GAP on, while its MARKs are no older than 1.5 s.
+   Agreement of all is a beat. Else log-odds are summed (`_testimony`):
+
+   - of each lead that found it: how far the usual beat stands out of the noise now, how strong
+     the peak is to what the lead rejects, whether it was readable, and how often its peaks were
+     none lately;
+   - of each that did not: how often it missed beats lately, for how many RR it found none (its
+     silences are not independent), and, where it rejected a peak within 140 ms, how strong that
+     was and how far beats stand out of the noise: a trace in another lead is evidence for a beat;
+   - the silence of an unreadable lead says nothing, unless it found a beat in the last 2.5 s;
+     less than that of one which can be read;
+   - whether the beat would come late or early to the usual RR, early the more so the steadier
+     the rhythm is, and how unsteady that is.
 4. **Which lead.** A beat's time, height and class are those of the lead that so far was the most
-   reliable, unless another is so by far: changing leads shifts R-peaks. `flags >> LEAD_SHIFT` is
-   that lead's number.
+   reliable, unless another is so by far: changing leads shifts R-peaks. Where they lie over
+   100 ms apart one of them may be another wave: then the lead counts whose peak is the strongest
+   and stands out of its noise. Over 140 ms apart, the beat is between them, at most 90 ms from
+   either. `flags >> LEAD_SHIFT` is that lead's number.
    A beat is ventricular if one lead calls it so, and told as that lead's but for its time: along
    the axis of another it may look like others.
 5. **MARK** says readable where one lead at least was so throughout; a lead that becomes
@@ -37,13 +47,13 @@ and writes the BEAT, MARK, GAP and FIBRILLATION events of the heart, for the eve
    the best rank shows neither it nor beats: that is asystole.
 7. **POSITION** says with each POSITION up to when all that the leads may say was taken.
 
-Source: the combination is log-odds of independent witnesses (naive Bayes); weights were fitted
-coarsely, in steps of 20 to 40 %, on 24 records of the MIT-BIH Arrhythmia Database, with noise of
-its Noise Stress Test added to two of them.
+Source: the combination is log-odds of witnesses. Their weights are a logistic regression
+(`telesurv.evaluate.train_leads`; `_lead_weights` says on what), each bound to its sign where
+physiology leaves no choice.
 
 Decision delay: none for one lead, but what is decided in the first 4 s (with frames of 1 s) of a
 signal comes when they are over. For several, what the slowest lead that speaks needs, and for
-beats 0.75 s and one distance between MARKs after the R-peak at most.
+beats 0.85 s and one distance between MARKs after the R-peak at most, rarely over 0.75 s.
 """
 
 from typing import Any
@@ -84,11 +94,13 @@ from telesurv_kernels._lanes import (
     waits,
     went_back,
 )
+from telesurv_kernels._lead_weights import WEIGHTS
 from telesurv_kernels._peaks import EVIDENCE, first_beat, hold
 from telesurv_kernels._runs import follow
-from telesurv_kernels._vote import REFRACTORY_NS, RR, count, decide, out
+from telesurv_kernels._testimony import FEATURES, REFRACTORY_NS, RR
+from telesurv_kernels._vote import count, decide, out
 
-VERSION = 1
+VERSION = 2
 """Rises when the meaning of the state changes."""
 
 
@@ -97,19 +109,7 @@ EVENT = LEAD_EVENT
 FINDING = LEAD_EVENT
 """An EVENT of the heart; lead: the one that shows it."""
 
-PARAMS = np.dtype(
-    [
-        ("bias", np.float64),  # log-odds of a peak, all else being nothing
-        ("contrast", np.float64),  # per octave of usual beat to noise, of each that accepts
-        ("strength", np.float64),  # per e-fold of its peak to what it rejects
-        ("excess", np.float64),  # per octave above EXCESS_OCTAVES of the usual beat
-        ("silence", np.float64),  # per unit of log-odds that a silent lead finds a beat
-        ("support", np.float64),  # of a peak of the usual strength that a silent lead rejected
-        ("late", np.float64),  # per RR beyond 1.2 of the usual one
-        ("early", np.float64),  # per RR short of 0.75
-        ("regular", np.float64),  # when the RR is the usual one without it
-    ]
-)
+PARAMS = np.dtype([("weights", np.float64, (FEATURES,))])  # log-odds a unit, see `_testimony`
 
 _LANES = [
     ("lead", np.int64),  # number of the lead plus 1; 0: free
@@ -131,7 +131,10 @@ _LANES = [
     ("run", np.int64),  # ventricular beats in a row, alike in height, at most RUN_MASK
     ("height_mv", np.float64),  # of its last beat
     ("contrast", np.float64),  # log2 of usual beat to noise, smoothed
+    ("struck_ns", np.int64),  # the heart's last beat that it found
     ("found", np.float64),  # share of the heart's last beats that it found
+    ("misses", np.float64),  # and, over more of them, that it did not; 0: not known
+    ("invents", np.float64),  # share of its peaks that were none; 0: not known
     ("rejects", np.float64),  # strongest peak between two beats that was none, smoothed
     ("reject", np.float64),  # and the one since the last beat
 ]
@@ -150,6 +153,8 @@ STATE = np.dtype(
         ("fibrillates", np.int64),  # PRESENT, 1, 0: what was told
         ("beats", np.int64),  # since the GAP
         ("rr_ns", np.int64, (RR,)),
+        ("features", np.int64, (FEATURES,)),  # of the last peak that was doubted, in 1/1000
+        ("judged_ns", np.int64),  # and its time
         ("votes", np.int8, (LEADS,)),  # of the last peak that was judged
         ("mate", np.int8, (LEADS,)),  # and the slots of its evidence
         ("evidence", np.int64),  # peaks that wait, by time
@@ -171,7 +176,7 @@ STATE = np.dtype(
 
 def params() -> NDArray[Any]:
     """Return the PARAMS of a row, shape ``()``."""
-    return np.array((-2.7, 1.2, 1.5, -1.4, -0.8, 4.5, 1.4, -6.5, -2.5), PARAMS)
+    return np.array((WEIGHTS,), PARAMS)
 
 
 def capacity(samples: int, segments: int) -> int:

@@ -186,6 +186,29 @@ def test_a_lead_that_misses_is_helped() -> None:
     assert near(beats(found), STEADY[STEADY < 59.5])
 
 
+def test_what_another_lead_rejected_stays_evidence_while_a_beat_waits() -> None:
+    """The lead that rejected it has long decided what follows, the other one is slower."""
+    beats_s = np.delete(STEADY, [30])
+    one = Voice(beats_s.tolist(), [STEADY[30] - 0.05], reject=0.7)
+    other = Voice(STEADY.tolist(), contrast=2.0, strength=0.7, phase_s=0.2)
+    without = Voice(beats_s.tolist())
+    assert near(beats(run(heart([one, other], 60.0))), STEADY[STEADY < 59.5], 0.06)
+    assert len(beats(run(heart([without, other], 60.0)))) <= len(STEADY[STEADY < 59.5])
+
+
+def test_an_unreadable_lead_that_finds_beats_is_asked() -> None:
+    """Noise in the other one that a readable beat of it does not explain is none."""
+    extra = (STEADY[40:60:4] + 0.3).tolist()
+    one = Voice(STEADY.tolist(), unreadable=[(20.0, 60.0)])
+    noisy = Voice(sorted([*STEADY, *extra]), contrast=2.0)
+    assert near(beats(run(heart([one, noisy], 60.0))), STEADY[STEADY < 59.5])
+
+
+def test_a_beat_whose_peaks_lie_far_apart_is_between_them() -> None:
+    found = beats(run(heart([Voice(STEADY.tolist()), Voice((STEADY + 0.16).tolist())], 60.0)))
+    assert near(found, STEADY[STEADY < 59.3] + 0.08, 0.001)
+
+
 def test_a_lead_that_finds_nothing_does_not_veto() -> None:
     found = run(heart([Voice(STEADY.tolist()), Voice([], contrast=1.0)], 60.0))
     assert len(beats(found)) >= len(STEADY) - 3

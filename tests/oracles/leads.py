@@ -14,6 +14,7 @@ from telesurv_kernels import _dtypes as d
 from telesurv_kernels import _heard as h
 from telesurv_kernels import _lanes as n
 from telesurv_kernels import _runs as r
+from telesurv_kernels import _testimony as t
 from telesurv_kernels import _vote as v
 from telesurv_kernels._pending import SLACK_NS
 
@@ -34,6 +35,11 @@ class Peak:
         return (self.flags >> d.STRENGTH_SHIFT & 255) / 32
 
     @property
+    def clear(self) -> float:
+        ratio = (self.flags >> d.NOISE_SHIFT & 255) / 4
+        return float(np.clip(np.log2(max(ratio, 0.25)), t.CLEAR_MIN, t.CLEAR_MAX))
+
+    @property
     def wide(self) -> bool:
         called = self.flags >> d.CLASS_SHIFT & d.CLASS_MASK
         return called == d.VENTRICULAR and not self.flags & d.UNSURE
@@ -52,6 +58,9 @@ class Ear:
     since: int = 0
     contrast: float = n.CONTRAST_FIRST
     found: float = n.FOUND_FIRST
+    misses: float = t.ERRORS_FIRST
+    invents: float = t.ERRORS_FIRST
+    struck: int = 0
     rejects: float = n.REJECTS_FIRST
     reject: float = 0.0
     run: int = 0
@@ -104,12 +113,23 @@ class Heart:
             if ear.speaking and self.now - ear.mark <= n.SPEAKS_NS
         }
 
+    def intervals(self) -> list[int]:
+        found = np.diff(self.beats)[-t.RR :].tolist()
+        return found if len(found) >= t.RR_KNOWN else []
+
     def usual(self) -> int:
-        intervals = np.diff(self.beats)[-v.RR :].tolist()
-        if len(intervals) < v.RR_KNOWN:
-            return v.RR_FIRST_NS
+        intervals = self.intervals()
+        if not intervals:
+            return t.RR_FIRST_NS
         middle = sorted(intervals)[len(intervals) // 2]
-        return max(min(middle, v.RR_NS[1]), v.RR_NS[0])
+        return max(min(middle, t.RR_NS[1]), t.RR_NS[0])
+
+    def irregularity(self) -> float:
+        intervals = self.intervals()
+        if not intervals:
+            return t.IRREGULAR_FIRST
+        steps = np.abs(np.diff(intervals))
+        return min(int(steps.sum()) / (len(steps) * self.usual()), t.IRREGULAR_MAX)
 
     def mate(self, first: Peak, lead: int) -> Peak | None:
         if lead == first.lead:
@@ -154,34 +174,46 @@ class Heart:
             wait = not force and self.now < first.time + v.PATIENCE_NS
             if wait and any(self.may_follow(first, lead) for lead in self.speakers()):
                 return
-            mates, voices, silent = self.poll(first)
+            mates, votes = self.poll(first)
+            voices = [lead for lead, vote in votes.items() if vote == t.FOR]
             if not voices:
                 self.peaks.remove(first)
                 continue
-            told = max(voices, key=self.worth(mates))
-            verdict = self.judge(first, mates, voices, silent, told, wait)
-            if verdict is None:
-                return
-            peak = mates[told]
+            told = max(voices, key=self.worth(first, voices, mates))
+            last = max(mates[lead].time for lead in voices)
+            far = last - first.time > v.FAR_NS
+            time = (first.time + last) // 2 if far else mates[told].time
+            verdict = self.judge(first.time, time, mates, votes)
             if verdict:
                 witness = self.witness(told, voices, mates)
                 said = mates[witness]
                 flags = said.flags | witness << d.LEAD_SHIFT
                 flags |= self.longest_run(voices, mates) << d.RUN_SHIFT
-                self.out.append((d.BEAT, peak.time, self.now, said.value, flags))
-                self.beats.append(peak.time)
+                self.out.append((d.BEAT, time, self.now, said.value, flags))
+                self.beats.append(time)
                 self.followed = told
-            for lead in [*voices, *silent]:
-                ear = self.ears[lead]
-                if verdict:
-                    found = ear.found + v.SMOOTH_FOUND * ((lead in voices) - ear.found)
-                    ear.found = min(max(found, v.FOUND_MIN), v.FOUND_MAX)
-                    ear.rejects += n.SMOOTH_REJECTS * (ear.reject - ear.rejects)
-                    ear.reject = 0.0
-                elif lead in mates:
-                    ear.reject = max(ear.reject, min(mates[lead].strength, 1.0))
+            self.learn(verdict, votes, mates)
             gone = [id(mate) for mate in mates.values()]
             self.peaks = [one for one in self.peaks if id(one) not in gone]
+
+    def learn(self, verdict: bool, votes: dict[int, int], mates: dict[int, Peak]) -> None:
+        for lead, vote in votes.items():
+            ear = self.ears[lead]
+            if vote == t.FOR:
+                ear.invents += v.SMOOTH_ERRORS * ((not verdict) - ear.invents)
+                ear.invents = max(ear.invents, t.ERRORS_MIN)
+            if vote not in (t.FOR, t.SILENT):
+                continue
+            if verdict:
+                found = ear.found + v.SMOOTH_FOUND * ((vote == t.FOR) - ear.found)
+                ear.found = min(max(found, v.FOUND_MIN), v.FOUND_MAX)
+                ear.misses += v.SMOOTH_ERRORS * ((vote == t.SILENT) - ear.misses)
+                ear.misses = max(ear.misses, t.ERRORS_MIN)
+                ear.struck = self.beats[-1] if vote == t.FOR else ear.struck
+                ear.rejects += n.SMOOTH_REJECTS * (ear.reject - ear.rejects)
+                ear.reject = 0.0
+            elif lead in mates:
+                ear.reject = max(ear.reject, min(mates[lead].strength, 1.0))
 
     def witness(self, told: int, voices: list[int], mates: dict[int, Peak]) -> int:
         wide = [lead for lead in voices if mates[lead].wide]
@@ -207,7 +239,9 @@ class Heart:
 
     def fold(self) -> None:
         told = [ear.told for ear in self.speakers().values()]
-        horizon = max(min([self.now, *told]), self.now - n.SPEAKS_NS) - v.REJECT_PAIR_NS
+        waiting = [peak.time for peak in self.peaks if peak.beat][:1]
+        horizon = max(min([self.now, *told]), self.now - n.SPEAKS_NS)
+        horizon = min([horizon, *waiting]) - v.REJECT_PAIR_NS
         while self.peaks and not self.peaks[0].beat and self.peaks[0].time < horizon:
             peak = self.peaks.pop(0)
             ear = self.ears[peak.lead]
@@ -217,73 +251,77 @@ class Heart:
         mate = self.mate(first, lead)
         return self.ears[lead].told < first.time + v.PAIR_NS and not (mate and mate.beat)
 
-    def poll(self, first: Peak) -> tuple[dict[int, Peak], list[int], list[int]]:
-        asked = self.speakers() or self.ears
-        found = {lead: self.mate(first, lead) for lead in asked}
+    def poll(self, first: Peak) -> tuple[dict[int, Peak], dict[int, int]]:
+        speakers = self.speakers()
+        found = {lead: self.mate(first, lead) for lead in speakers or self.ears}
         mates = {lead: peak for lead, peak in found.items() if peak}
-        voices = [lead for lead in asked if lead in mates and mates[lead].beat]
-        silent = [
-            lead
-            for lead in self.speakers()
-            if lead not in voices and self.ears[lead].readable <= first.time - v.REJECT_PAIR_NS
-        ]
-        return mates, voices, silent
+        votes = {}
+        for lead in found:
+            if lead in mates and mates[lead].beat:
+                votes[lead] = t.FOR
+            elif lead in speakers:
+                ear = self.ears[lead]
+                if ear.readable <= first.time - v.REJECT_PAIR_NS:
+                    votes[lead] = t.SILENT
+                elif first.time - ear.struck < v.ALIVE_NS:
+                    votes[lead] = t.UNREAD
+        return mates, votes
 
-    def worth(self, mates: dict[int, Peak]) -> Any:
+    def worth(self, first: Peak, voices: list[int], mates: dict[int, Peak]) -> Any:
+        apart = any(mates[lead].time - first.time > v.APART_NS for lead in voices)
+
         def of(lead: int) -> tuple[float, int]:
-            ear = self.ears[lead]
-            worth = ear.contrast + 0.5 * ear.odds + v.KEEP * (lead == self.followed)
-            worth -= v.UNSURE_ODDS * bool(mates[lead].flags & d.UNSURE)
+            ear, mate = self.ears[lead], mates[lead]
+            if apart:
+                worth = mate.clear + 2 * np.log2(max(min(mate.strength, 1), t.STRENGTH_MIN))
+            else:
+                worth = ear.contrast + 0.5 * ear.odds + v.KEEP * (lead == self.followed)
+            worth -= v.UNSURE_ODDS * bool(mate.flags & d.UNSURE)
             return worth, -lead
 
         return of
 
-    def judge(
-        self,
-        first: Peak,
-        mates: dict[int, Peak],
-        voices: list[int],
-        silent: list[int],
-        told: int,
-        wait: bool,
-    ) -> bool | None:
-        p, last = self.p, self.beats[-1] if self.beats else None
-        time = mates[told].time
-        if last is not None and time - last < v.REFRACTORY_NS:
+    def judge(self, first: int, time: int, mates: dict[int, Peak], votes: dict[int, int]) -> bool:
+        if self.beats and time - self.beats[-1] < t.REFRACTORY_NS:
             return False
-        if not silent:
+        if set(votes.values()) == {t.FOR}:
             return True
-        odds = thousandths(p["bias"])
-        if last is not None:
-            share = (time - last) / self.usual()
-            late = min(max(share - v.LATE_RR, 0), v.LATE_RR_MAX)
-            early = min(max(v.EARLY_RR - share, 0), 0.6)
-            odds += thousandths(p["late"] * late + p["early"] * early)
-        for lead in voices:
-            ear, strength = self.ears[lead], mates[lead].strength
-            above = max(min(strength, 1), 0.1) / max(ear.rejects, v.REJECTS_MIN)
-            excess = max(np.log2(max(strength, 0.1)) - v.EXCESS_OCTAVES, 0)
-            said = p["contrast"] * ear.contrast + p["strength"] * np.log(above)
-            odds += thousandths(said + p["excess"] * excess)
-        for lead in silent:
-            ear, said = self.ears[lead], p["silence"] * self.ears[lead].odds
-            if lead in mates:
-                said += p["support"] * max(min(mates[lead].strength, 1) - ear.rejects, 0)
-            odds += thousandths(said)
-        if odds <= 0 or odds + thousandths(p["regular"]) > 0 or last is None:
-            return odds > 0
-        following = [
-            peak.time
-            for peak in self.peaks
-            if peak.beat
-            and peak.lead in silent
-            and v.REFRACTORY_NS <= peak.time - first.time <= v.AHEAD_NS
-        ]
-        if following:
-            return abs((following[0] - last) / self.usual() - 1) >= v.REGULAR_RR
-        if wait and any(self.ears[lead].told < first.time + v.AHEAD_NS for lead in silent):
-            return None
-        return True
+        said = [self.said(first, lead, vote, mates.get(lead)) for lead, vote in votes.items()]
+        total = np.sum([*said, self.timing(time)], axis=0)
+        return float(sum(self.p["weights"] * total)) > 0
+
+    def said(self, first: int, lead: int, vote: int, mate: Peak | None) -> NDArray[np.int64]:
+        ear, of = self.ears[lead], np.zeros(t.FEATURES)
+        share = min(mate.strength, 1) if mate else 0.0
+        trace = np.log2(max(share, t.TRACE_MIN))
+        if vote == t.FOR and mate:
+            of[t.FOR_CLEAR] = mate.clear
+            above = max(share, t.STRENGTH_MIN) / max(ear.rejects, t.REJECTS_MIN)
+            of[t.FOR_STRONG] = np.log(above)
+            of[t.FOR_UNSURE] = mate.flags & d.UNSURE
+            of[t.FOR_INVENTS] = np.log(ear.invents)
+        elif vote == t.SILENT:
+            of[t.SILENT_MISSES], of[t.SILENT_FOUND] = np.log(ear.misses), ear.odds
+            silence = (first - ear.struck) / self.usual()
+            of[t.SILENT_LONG] = np.log2(np.clip(silence, 1, t.LONG_RR))
+            of[t.SILENT_NOTHING if mate is None else t.TRACE] = 1
+            if mate:
+                of[t.TRACE_STRONG], of[t.TRACE_CLEAR] = trace, mate.clear
+        elif vote == t.UNREAD:
+            of[t.UNREAD_NOTHING if mate is None else t.UNREAD_TRACE] = 1
+            of[t.UNREAD_STRONG] = trace if mate else 0
+        return np.rint(1000 * of).astype(np.int64)
+
+    def timing(self, time: int) -> NDArray[np.int64]:
+        of = np.zeros(t.FEATURES)
+        of[t.BIAS] = 1
+        if self.beats:
+            irregular = self.irregularity()
+            share = (time - self.beats[-1]) / self.usual()
+            of[t.LATE] = np.clip(share - t.LATE_RR, 0, t.LATE_RR_MAX)
+            of[t.EARLY] = min(max(1 - share, 0) / (t.EARLY_MIN + irregular), t.EARLY_MAX)
+            of[t.IRREGULAR] = irregular
+        return np.rint(1000 * of).astype(np.int64)
 
     def mark(self) -> None:
         speakers = self.speakers().values()

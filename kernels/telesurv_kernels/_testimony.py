@@ -1,0 +1,160 @@
+"""What the leads of `leads` say of a peak in which they do not agree, as numbers that are weighed.
+
+Called a few times a second and heart, so they work on the fields of the state (`s`) of one row;
+`leads` describes the rules, `_lead_weights` the weights. Numbers are summed over the leads in
+whole thousandths, so that the order of the lanes does not matter.
+"""
+
+from typing import Any
+
+import numpy as np
+
+from telesurv_kernels._dtypes import NOISE_SHIFT, UNSURE
+from telesurv_kernels._jit import kernel
+from telesurv_kernels._lanes import LEADS
+from telesurv_kernels._peaks import strength
+
+ABSENT, SILENT, FOR, UNREAD = 0, 1, 2, 3  # what a lead says of a peak
+
+RR = 8  # intervals remembered
+RR_KNOWN = 4  # so many make a usual one
+RR_FIRST_NS = 800_000_000
+RR_NS = (350_000_000, 1_500_000_000)  # the usual RR is taken to be within
+REFRACTORY_NS = 200_000_000  # no two beats are closer (300/min)
+CLEAR_MIN, CLEAR_MAX = -1.0, 4.0  # octaves from noise to the usual beat that count
+STRENGTH_MIN, REJECTS_MIN = 0.1, 0.1  # of the usual beat
+TRACE_MIN = 0.05  # and of what was rejected
+ERRORS_MIN, ERRORS_FIRST = 0.002, 0.05  # share of beats
+LATE_RR, LATE_RR_MAX = 1.2, 3.0
+EARLY_MIN, EARLY_MAX = 0.1, 4.0  # least irregularity by which it is measured, and the most
+IRREGULAR_FIRST, IRREGULAR_MAX = 0.2, 0.5
+LONG_RR = 8.0  # more usual RR of silence count as so many
+
+(
+    BIAS,
+    FOR_CLEAR,
+    FOR_STRONG,
+    FOR_UNSURE,
+    FOR_INVENTS,
+    SILENT_MISSES,
+    SILENT_FOUND,
+    SILENT_NOTHING,
+    SILENT_LONG,
+    TRACE,
+    TRACE_STRONG,
+    TRACE_CLEAR,
+    UNREAD_NOTHING,
+    UNREAD_TRACE,
+    UNREAD_STRONG,
+    LATE,
+    EARLY,
+    IRREGULAR,
+) = range(18)
+
+FEATURES = 18
+
+
+@kernel
+def usual(s: Any) -> int:
+    """Return the usual RR: the median of the last ones, within bounds."""
+    size = min(s["beats"] - 1, RR)
+    if size < RR_KNOWN:
+        return RR_FIRST_NS
+    middle: Any = 0
+    for i in range(size):
+        below = 0
+        for j in range(size):
+            earlier = s["rr_ns"][j] == s["rr_ns"][i] and j < i
+            if s["rr_ns"][j] < s["rr_ns"][i] or earlier:
+                below += 1
+        if below == size // 2:
+            middle = s["rr_ns"][i]
+    within: int = max(min(middle, RR_NS[1]), RR_NS[0])
+    return within
+
+
+@kernel
+def _irregularity(s: Any, usual_ns: int) -> float:
+    """Return the mean difference of successive RR, as a share of the usual one."""
+    size = min(s["beats"] - 1, RR)
+    if size < RR_KNOWN:
+        return IRREGULAR_FIRST
+    total = 0
+    for i in range(size - 1):
+        newer = s["rr_ns"][(s["beats"] - 2 - i) % RR]
+        total += abs(newer - s["rr_ns"][(s["beats"] - 3 - i) % RR])
+    share: float = min(total / ((size - 1) * usual_ns), IRREGULAR_MAX)
+    return share
+
+
+@kernel
+def found_odds(s: Any, lane: int) -> float:
+    """Return the log-odds that a lead finds a beat."""
+    odds: float = np.log(s["found"][lane] / (1.0 - s["found"][lane]))
+    return odds
+
+
+@kernel
+def errors(share: float) -> float:
+    """Return how often a lead errs; 0 where nothing is known yet."""
+    return share if share > 0.0 else ERRORS_FIRST
+
+
+@kernel
+def clear(s: Any, slot: int) -> float:
+    """Return how far the usual beat stood out of the noise at a peak, in octaves."""
+    ratio = (s["evidence_flags"][slot] >> NOISE_SHIFT & 255) / 4.0
+    octaves: float = min(max(np.log2(max(ratio, 0.25)), CLEAR_MIN), CLEAR_MAX)
+    return octaves
+
+
+@kernel
+def _add(s: Any, feature: int, value: float) -> None:
+    s["features"][feature] += np.int64(np.rint(1000.0 * value))
+
+
+@kernel
+def _ask(s: Any, first: int, lane: int, usual_ns: int) -> None:
+    """Add what one lead says."""
+    vote, slot = s["votes"][lane], s["mate"][lane]
+    share = min(strength(s, slot), 1.0) if slot >= 0 else 0.0
+    if vote == FOR:
+        above = max(share, STRENGTH_MIN) / max(s["rejects"][lane], REJECTS_MIN)
+        _add(s, FOR_CLEAR, clear(s, slot))
+        _add(s, FOR_STRONG, np.log(above))
+        _add(s, FOR_UNSURE, float(s["evidence_flags"][slot] & UNSURE))
+        _add(s, FOR_INVENTS, np.log(errors(s["invents"][lane])))
+    elif vote == SILENT:
+        _add(s, SILENT_MISSES, np.log(errors(s["misses"][lane])))
+        _add(s, SILENT_FOUND, found_odds(s, lane))
+        silence = (s["evidence_ns"][first] - s["struck_ns"][lane]) / usual_ns
+        _add(s, SILENT_LONG, np.log2(min(max(silence, 1.0), LONG_RR)))
+        if slot >= 0:
+            _add(s, TRACE, 1.0)
+            _add(s, TRACE_STRONG, np.log2(max(share, TRACE_MIN)))
+            _add(s, TRACE_CLEAR, clear(s, slot))
+        else:
+            _add(s, SILENT_NOTHING, 1.0)
+    elif vote == UNREAD and slot >= 0:
+        _add(s, UNREAD_TRACE, 1.0)
+        _add(s, UNREAD_STRONG, np.log2(max(share, TRACE_MIN)))
+    elif vote == UNREAD:
+        _add(s, UNREAD_NOTHING, 1.0)
+
+
+@kernel
+def describe(s: Any, first: int, time_ns: int) -> None:
+    """Write what speaks for and against a beat at `time_ns`; its first peak is at slot `first`."""
+    for feature in range(FEATURES):
+        s["features"][feature] = 0
+    _add(s, BIAS, 1.0)
+    usual_ns = usual(s)
+    for lane in range(LEADS):
+        _ask(s, first, lane, usual_ns)
+    if s["beats"] == 0:
+        return
+    irregular = _irregularity(s, usual_ns)
+    share = (time_ns - s["last_ns"]) / usual_ns
+    _add(s, LATE, min(max(share - LATE_RR, 0.0), LATE_RR_MAX))
+    _add(s, EARLY, min(max(1.0 - share, 0.0) / (EARLY_MIN + irregular), EARLY_MAX))
+    _add(s, IRREGULAR, irregular)
