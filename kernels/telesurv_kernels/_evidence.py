@@ -196,8 +196,11 @@ def classify(s: Any, p: Any, peak: int, flags: int, work: NDArray[np.int64]) -> 
         other = (dominant + after) % KINDS
         if s["members"][other] == 0:
             continue
+        ratio = norm / np.float64(s["size"][other])
+        if after > 0 and similarity(1.0, ratio) < max(resemblance, SIMILAR):
+            continue  # by its size alone
         correlation, other_shift = compare(s, p, work, middle, other)
-        alike_by = similarity(correlation, norm / np.float64(s["size"][other]))
+        alike_by = similarity(correlation, ratio)
         if alike_by > resemblance:
             resemblance = alike_by
             kind = other
