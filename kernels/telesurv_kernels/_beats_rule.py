@@ -135,6 +135,7 @@ STATE = np.dtype(
         ("pending_likeness", np.float64, (PENDING,)),  # to a known shape; 0: not looked for
         ("slow_noise_uv", np.float64),  # noise that lasts
         ("disturbance", np.float64),  # it, to the usual beat; 0: no shape is known
+        ("unlike", np.int64),  # quarters for which the signal still counts as unlike a heart's
         ("travel", np.float64),  # of the baseline, to the least that no heart makes
         ("known_share", np.float64),  # of the last beats, those that known shapes explain
         ("level_recent", np.int64, (MEMORY,)),  # by quarter, sums of codes

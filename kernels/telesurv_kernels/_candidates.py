@@ -13,12 +13,13 @@ from telesurv_kernels._dtypes import UNSURE
 from telesurv_kernels._jit import kernel
 from telesurv_kernels._pulses import is_pulse
 from telesurv_kernels._shapes import CODES, KNOWN_USES, LIKENESS, best_of, compare
+from telesurv_kernels.quality import MISSING
 
 RIVAL_RR = 0.4  # ... if also within this share of the usual RR
 RIVAL_ALIKE = 0.9  # weaker to stronger
 EXPLAINED = 3.2  # likeness to a known shape that makes a beat
 UNEXPLAINED = 3.19  # most that is said of a hill, whose R-peak may lie elsewhere
-DISTURBED = 0.1  # noise to the usual beat, from which shapes are looked for
+DISTURBED = 0.1  # noise to the usual beat, from which shapes are looked for, evidence asked for
 MEMORY = 8  # beats, intervals, rejected candidates remembered
 PENDING = 12  # candidates that may wait: 2.75 s at one in 200 ms, less what a hill takes
 QUARTERS = 16  # distances between MARKs whose readable samples are remembered
@@ -132,14 +133,23 @@ def _sum(s: Any, first: int, last: int) -> Any:
 
 
 @kernel
+def _is_cut_off(s: Any, last: int, sample: int) -> bool:
+    """Whether the signal was lost before `last`, and has not come back by `sample`."""
+    there = 0
+    for k in range(last, sample + 1):
+        there += s["bits"][k & (CODES - 1)] & MISSING == 0
+    return there == 0
+
+
+@kernel
 def consider(s: Any, p: Any, top: int, top_sample: int, sample: int, work: NDArray[Any]) -> None:
     """Place the R-peak of a hill, and let it wait unless a rival explains it."""
     if top < p["floor_power"]:
         return
     centre = top_sample - p["delay"]
-    first = max(centre - p["peak"], s["gap"], sample - CODES + 1)
+    first = max(centre - p["peak"], sample - CODES + 1)
     last = min(centre + p["peak"], sample)
-    if last < first:
+    if last < first or first < s["gap"] or _is_cut_off(s, last, sample):
         return
     codes = s["codes"]
     total = _sum(s, first, last)

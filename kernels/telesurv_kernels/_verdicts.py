@@ -42,16 +42,17 @@ NOISE_HILL = 2.0  # times the calmest 100 ms
 OLD_LEVEL = 0.125  # least share of the old strength when levels are taken anew
 FADE = 0.5  # of the old strength when nothing was left of it
 
+SHARP = 0.8  # rise within STEP_S to height: no T's
 CALM = 0.12  # noise to the usual beat, up to which shapes are learnt
 SLOW_QUARTERS = 8.0  # noise that lasts is that of so many quarters
-NOISY = 0.13  # lasting noise to the usual beat, from which evidence is asked for
+UNLIKE_QUARTERS = 8  # for which signal counts as unlike a heart's after it was
 ROUGH = 0.75  # bend to slope, over a quarter: a spectrum beyond 40 Hz
 BASE_QUARTERS = 3  # a mean level, in which the waves of a tachycardia cancel
 TRAVEL = 0.15  # of the baseline, to the usual beat's slope
 TRAVEL_MV = 0.2
-EVIDENCE = 4.9
+EVIDENCE = 3.7
 UV_EVIDENCE, SINCE_EVIDENCE, NEXT_EVIDENCE = 1.5, 2.5, 2.5
-TRAVEL_EVIDENCE, SHARE_EVIDENCE = 0.5, 0.5
+TRAVEL_EVIDENCE, SHARE_EVIDENCE = 0.5, 2.0
 TRAVEL_MIN = 0.2  # of the travel that no heart makes
 SHARE_BEATS = 8.0  # in the share of beats that known shapes explain
 LIKENESS_MIN, UV_MAX = 0.02, 20.0  # what evidence is taken from lies within these
@@ -61,11 +62,13 @@ SINCE_RR, NEXT_RR = (0.3, 1.1), (0.2, 1.0)
 @kernel
 def _take_levels(s: Any) -> None:
     """Take level and noise from the candidates that wait."""
-    strongest = 0.0
+    strongest = steepest = 0.0
     for slot in range(s["pending"]):
         strongest = max(strongest, s["pending_uv"][slot])
+        steepest = max(steepest, s["pending_slope_mv"][slot])
     s["learnt"] = 1
     s["level_uv"] = LEARNT_LEVEL * strongest
+    s["slope_mv"] = LEARNT_LEVEL * steepest
     s["rejected"] = 0
 
 
@@ -133,7 +136,7 @@ def _is_beat(s: Any, p: Any, sample: int) -> int:
         return -1
     if s["pending_likeness"][0] >= EXPLAINED:
         return _is_explained(s, p, sample)
-    if s["disturbance"] > NOISY and s["pending_likeness"][0] > 0.0:
+    if s["disturbance"] > DISTURBED and s["pending_likeness"][0] > 0.0:
         if sample < peak + p["wait"]:
             return -1
         if _evidence(s) < EVIDENCE:
@@ -142,10 +145,15 @@ def _is_beat(s: Any, p: Any, sample: int) -> int:
     noise = s["noise_uv"]
     level = s["level_uv"]
     rr = s["rr"]
-    since = peak - s["last"] if s["beats"] > 0 else max(2 * rr, p["t_end"])
+    since = max(2 * rr, p["t_end"])
+    steep_mv = s["slope_mv"]
+    # A beat may have come just before the signal began.
+    after: Any = peak - s["gap"]
+    if s["beats"] > 0:
+        since = after = peak - s["last"]
+        steep_mv = min(steep_mv, s["last_slope_mv"])
     # How far from the last beat's T it is: 0 within, 1 beyond.
-    beyond = min(max((since - p["t_top"]) / (p["t_end"] - p["t_top"]), 0.0), 1.0)
-    steep_mv = min(s["slope_mv"], s["last_slope_mv"])
+    beyond = min(max((after - p["t_top"]) / (p["t_end"] - p["t_top"]), 0.0), 1.0)
     if s["pending_slope_mv"][0] < T_SLOPE * (1.0 - beyond) * steep_mv:
         return 0
     strong = noise + STRONG * (level - noise)
@@ -171,6 +179,9 @@ def _is_beat(s: Any, p: Any, sample: int) -> int:
             return 0
     if uv >= clear:
         return 1 if follower < 0 or until - peak > BEFORE_RR * rr else 0
+    sharp = s["pending_slope_mv"][0] >= SHARP * abs(s["pending_mv"][0])
+    if follower < 0 and sharp and s["travel"] <= 1.0 and noise <= CALM * level:
+        return 1
     if since <= AFTER_RR * rr:
         return 0
     if follower >= 0:
@@ -277,8 +288,9 @@ def _disturb(s: Any, unlike_heart: bool) -> None:
     uses = 0
     for shape in range(SHAPES):
         uses = max(uses, s["shape_uses"][shape])
+    s["unlike"] = UNLIKE_QUARTERS if unlike_heart else max(s["unlike"] - 1, 0)
     s["disturbance"] = 0.0
-    if unlike_heart and uses >= KNOWN_USES:
+    if s["unlike"] > 0 and uses >= KNOWN_USES:
         s["disturbance"] = min(s["noise_uv"], s["slow_noise_uv"]) / s["level_uv"]
 
 

@@ -100,6 +100,40 @@ def test_tall_t_waves_are_no_beats() -> None:
     assert len(peaks(found_in(mv + hum(15000)))) <= len(truth)
 
 
+@pytest.mark.parametrize("rate_hz", [125.0, 360.0, 1000.0])
+def test_a_beat_that_is_cut_by_the_end_of_signal_is_none(rate_hz: float) -> None:
+    whole = ecg(np.arange(0.65, 21, 0.8), 21, rate_hz) + hum(round(21 * rate_hz))
+    for begin, end, whole_beats in ((0.64, 20.66, 24), (0.55, 20.75, 26)):
+        mv = whole[round(begin * rate_hz) : round(end * rate_hz)]
+        mask = np.zeros(len(mv) + round(3 * rate_hz), np.uint8)
+        mask[len(mv) :] = quality.MISSING
+        found = peaks(found_in(np.append(mv, np.zeros(len(mask) - len(mv))), rate_hz, mask))
+        assert len(found) == whole_beats, (begin, end)
+
+
+def test_a_t_with_which_signal_begins_is_no_beat() -> None:
+    beats = np.arange(0.1, 20, 0.9)
+    t = sum(
+        0.0 + 0.5 * np.exp(-0.5 * ((np.arange(5000) / 250 - at - 0.3) / 0.03) ** 2) for at in beats
+    )
+    mv = (ecg(beats, 20) + t + hum(5000))[50:]
+    found = peaks(found_in(mv)) / 250 + 0.2
+    assert np.abs(found[0] - beats[1]) < 0.02
+
+
+def test_a_weak_premature_beat_before_a_pause_is_found_in_calm_signal() -> None:
+    early = np.array([10.45, 20.45, 30.45])
+    beats = np.arange(1.0, 40)
+    beats = beats[~np.isin(beats, np.floor(early) + 1)]
+    aberrant = sum(
+        0.0 + 0.4 * np.exp(-0.5 * ((np.arange(10000) / 250 - at) / 0.012) ** 2) for at in early
+    )
+    mv = ecg(beats, 40) + aberrant
+    calm = peaks(found_in(mv + hum(10000))) / 250
+    assert all(np.abs(calm - at).min() < 0.03 for at in early)
+    assert len(calm) <= len(beats) + len(early)
+
+
 def test_an_asystole_stays_silent_for_ten_minutes() -> None:
     mv = ecg(np.arange(0.6, 30, 0.8), 630) + hum(630 * 250, 0.01)
     mv += 0.1 * np.sin(np.arange(len(mv)) / 500)

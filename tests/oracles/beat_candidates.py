@@ -141,9 +141,10 @@ def candidates(
     floor, delay = power_floor(n), peak_to_top(n)
     found = {}
     for over, top in hills(power, n)[0].items():
-        first = max(top - delay - n(k.PEAK_S), 0, over - _shapes.CODES + 1)
+        first = max(top - delay - n(k.PEAK_S), over - _shapes.CODES + 1)
         last = min(top - delay + n(k.PEAK_S), over)
-        if power[top] < floor or last < first:
+        lost = (bits[max(last, 0) : over + 1] & MISSING).all()
+        if power[top] < floor or last < first or first < 0 or lost:
             continue
         near = filled[first : last + 1]
         peak = first + int(np.argmax(np.abs(near * len(near) - near.sum())))

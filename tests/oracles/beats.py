@@ -52,6 +52,7 @@ class Known:
     calm: list[float] = field(default_factory=lambda: [0.0] * c.MEMORY)  # by quarter
     slow_noise: float = 0.0
     disturbance: float = 0.0
+    unlike: int = 0  # quarters for which the signal still counts as unlike a heart's
     travel: float = 0.0
     known_share: float = 0.0  # of the last beats, those that known shapes explain
     last_uv: float = 0.0
@@ -173,6 +174,7 @@ class Judge:
             strongest = max(one.uv for one in self.waiting)
             self.known.learnt = True
             self.known.level = v.LEARNT_LEVEL * strongest
+            self.known.slope = v.LEARNT_LEVEL * max(one.slope for one in self.waiting)
             self.rejected = []
         while self.waiting:
             verdict = self.verdict(now)
@@ -212,7 +214,7 @@ class Judge:
             return None
         if first.explained:
             return self.is_explained(first, later, now)
-        if self.known.disturbance > v.NOISY and first.like > 0:
+        if self.known.disturbance > c.DISTURBED and first.like > 0:
             if now < first.peak + self.n(k.WAIT_S):
                 return None
             if self.evidence(first, later) < v.EVIDENCE:
@@ -220,8 +222,9 @@ class Judge:
         rr = self.rr
         t_top, t_end = (self.n(at) for at in k.T_S)
         since = first.peak - self.peaks[-1] if self.peaks else max(2 * rr, t_end)
-        beyond = float(np.interp(since, (t_top, t_end), (0.0, 1.0)))
-        steep = min(self.known.slope, self.slopes[-1]) if self.slopes else 0.0
+        after = since if self.peaks else first.peak - self.gap
+        beyond = float(np.interp(after, (t_top, t_end), (0.0, 1.0)))
+        steep = min([self.known.slope, *self.slopes[-1:]])
         if first.slope < v.T_SLOPE * (1 - beyond) * steep:
             return False
         strong = self.noise + v.STRONG * (self.known.level - self.noise)
@@ -242,6 +245,10 @@ class Judge:
         like_last = v.LIKE_LAST * self.known.last_uv if self.peaks else np.inf
         if first.uv >= min(self.noise + share * (self.known.level - self.noise), like_last):
             return not followers or apart
+        sharp = first.slope >= v.SHARP * abs(first.mv)
+        calm = self.known.travel <= 1 and self.noise <= v.CALM * self.known.level
+        if not followers and sharp and calm:
+            return True
         if since <= v.AFTER_RR * rr:
             return False
         return apart if followers else since + until - first.peak > v.ALONE_RR * rr
@@ -286,8 +293,9 @@ class Judge:
     def disturb(self, unlike_heart: bool) -> None:
         known = self.known
         known.slow_noise += (self.noise - known.slow_noise) / v.SLOW_QUARTERS
+        known.unlike = v.UNLIKE_QUARTERS if unlike_heart else max(known.unlike - 1, 0)
         known.disturbance = 0.0
-        if unlike_heart and max(known.shapes.uses) >= _shapes.KNOWN_USES:
+        if known.unlike and max(known.shapes.uses) >= _shapes.KNOWN_USES:
             known.disturbance = min(self.noise, known.slow_noise) / known.level
 
     def mark(self, now: int, readable: NDArray[np.bool_]) -> None:
