@@ -20,11 +20,10 @@ from telesurv_kernels._pulses import (
     TAIL_MV,
 )
 from telesurv_kernels._shapes import CODES, LEARN_REACH_S, POINTS, SHAPES, grid_of
-from telesurv_kernels.quality import CONSTANT, LEAD_OFF_BIT, MISSING
 
 RATE_HZ_MIN, RATE_HZ_MAX = 100.0, 1000.0
 
-BAND_HZ = (8.0, 22.0)  # of a QRS
+BAND_HZ = (8.0, 24.0)  # of a QRS
 POWER_S = 0.1  # about the length of a QRS
 BAND_DELAY_S = 0.012  # of the band-pass at 12 to 18 Hz
 HILL_S = 0.15  # a hill is over so long after its top
@@ -46,17 +45,20 @@ T_S = (0.36, 0.5)  # the T after a beat is largest before, and over after
 RR_S = (0.3, 1.5)  # the usual RR is taken to be within
 RR_FIRST_S = 1.0  # before any is known
 
-BAND = 128  # band samples remembered, at least POWER_S at 1000 Hz
+BLOCK_HZ = 100.0  # the band is taken from blocks of samples at this rate, or up to twice it
+BAND = 32  # blocks of the band remembered, at least POWER_S
 BAND_UV_MAX = 30000
-NO_SIGNAL = MISSING | CONSTANT | LEAD_OFF_BIT  # bits of the mask
 
 PARAMS = np.dtype(
     [
         ("scale_mv", np.float64),  # mV a code
+        ("factor", np.int64),  # samples of a block
+        ("block_uv", np.float64),  # uV a code of their sum
         ("high", np.float64, (5,)),  # b0, b1, b2, a1, a2 of the high-pass
         ("low", np.float64, (5,)),  # and of the low-pass
-        ("power", np.int64),  # samples, as all that follow
-        ("delay", np.int64),  # from the R-peak to the top of the hill
+        ("power", np.int64),  # blocks
+        ("floor_power", np.int64),  # sum of uV squared over so many of the weakest candidate
+        ("delay", np.int64),  # samples, as all that follow; from the R-peak to the hill's top
         ("hill", np.int64),
         ("peak", np.int64),
         ("refractory", np.int64),
@@ -86,21 +88,26 @@ PARAMS = np.dtype(
         ("pulse_fit", np.int64),  # of each stretch of which the tail is known
         ("tail_end", np.float64),  # codes
         ("narrow", np.int64),  # samples from a narrow peak to its feet; 0: not looked for
-        ("floor_power", np.int64),  # sum of uV squared over `power` samples
     ]
 )
 
 STATE = np.dtype(
     [
         ("count", np.int64),  # samples seen since zero
-        ("begun", np.int64),  # 1: a GAP was emitted, the filters run
+        ("running", np.int64),  # 1: a GAP was emitted, the filters run
         ("dead", np.int64),  # length of the present masked stretch without signal
         ("missing", np.int64),  # 1: the last sample was missing
-        ("offset_mv", np.float64),  # taken off the input, so that it begins at 0
-        ("input_mv", np.float64, (2,)),  # last inputs of the high-pass
-        ("high_mv", np.float64, (2,)),  # its last outputs
-        ("band_mv", np.float64, (2,)),  # last outputs of the low-pass
-        ("power", np.int64),  # sum of squares of the last band samples
+        ("offset", np.int64),  # code taken off the input, so that it begins at 0
+        ("total", np.int64),  # of the present block so far, without it
+        ("last_totals", np.int64, (2,)),  # of the last blocks
+        ("level", np.int64),  # sum over the present quarter's blocks of their totals,
+        ("slopes", np.int64),  # of the size of their differences over two blocks
+        ("bends", np.int64),  # and of their second differences
+        ("input_uv", np.float64, (2,)),  # last inputs of the high-pass
+        ("high_uv", np.float64, (2,)),  # its last outputs
+        ("filtered_uv", np.float64, (2,)),  # last outputs of the low-pass
+        ("power", np.int64),  # sum of squares of the band's last blocks
+        ("floor", np.int64),  # below it nothing is a candidate
         ("rising", np.int64),  # 1: top is the highest of a hill, 0: the lowest of a valley
         ("top", np.int64),
         ("top_sample", np.int64),
@@ -138,7 +145,8 @@ STATE = np.dtype(
         ("unlike", np.int64),  # quarters for which the signal still counts as unlike a heart's
         ("travel", np.float64),  # of the baseline, to the least that no heart makes
         ("known_share", np.float64),  # of the last beats, those that known shapes explain
-        ("level_recent", np.int64, (MEMORY,)),  # by quarter, sums of codes
+        ("level_recent", np.int64, (MEMORY,)),  # by quarter, sums of totals
+        ("untaught", np.int64),  # usual beats since the last that was laid over the shapes
         ("scanned", np.int64),  # sample up to which known shapes were looked for
         ("shape_uses", np.int64, (SHAPES,)),  # beats that each shape was learnt from
         ("shapes", np.float32, (SHAPES, 2, POINTS)),  # slopes and bends, sums of codes
@@ -179,12 +187,17 @@ def params(rate_hz: float, scale_mv: float) -> NDArray[Any]:
     assert scale_mv != 0, "scale 0 mV a code, expected another"
     made = np.zeros((), PARAMS)
     made["scale_mv"] = scale_mv
-    made["high"] = highpass(rate_hz, BAND_HZ[0])
-    made["low"] = lowpass(rate_hz, BAND_HZ[1])
-    power = round(POWER_S * rate_hz)
+    factor = max(1, int(rate_hz / BLOCK_HZ))
+    block_hz = rate_hz / factor
+    made["factor"] = factor
+    made["block_uv"] = 1000.0 * scale_mv / factor
+    made["high"] = highpass(block_hz, BAND_HZ[0])
+    made["low"] = lowpass(block_hz, BAND_HZ[1])
+    power = round(POWER_S * block_hz)
     made["power"] = power
-    made["delay"] = power // 2 + round(BAND_DELAY_S * rate_hz)
     made["floor_power"] = round(power * FLOOR_UV**2)
+    made["delay"] = round((power * factor - 1) / 2 + BAND_DELAY_S * rate_hz)
+    made["quarter"] = factor * round(MARK_S * block_hz)
     stride, grid, points = grid_of(rate_hz)
     made["stride"], made["grid"], made["points"] = stride, grid, points
     made["before"] = points * stride // 2
@@ -206,7 +219,6 @@ def params(rate_hz: float, scale_mv: float) -> NDArray[Any]:
         ("settle", SETTLE_S),
         ("apart", APART_S),
         ("wait", WAIT_S),
-        ("quarter", MARK_S),
         ("learn", LEARN_S),
         ("silent", SILENT_S),
         ("silent_new", SILENT_NEW_S),

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from telesurv_kernels._dtypes import UNSURE
 from telesurv_kernels._jit import kernel
 from telesurv_kernels._pulses import is_pulse
-from telesurv_kernels._shapes import CODES, KNOWN_USES, LIKENESS, best_of, compare
+from telesurv_kernels._shapes import CODES, KNOWN_USES, best_of, compare, unroll
 from telesurv_kernels.quality import MISSING
 
 RIVAL_RR = 0.4  # ... if also within this share of the usual RR
@@ -20,6 +20,7 @@ RIVAL_ALIKE = 0.9  # weaker to stronger
 EXPLAINED = 3.2  # likeness to a known shape that makes a beat
 UNEXPLAINED = 3.19  # most that is said of a hill, whose R-peak may lie elsewhere
 DISTURBED = 0.1  # noise to the usual beat, from which shapes are looked for, evidence asked for
+OLD_LEVEL = 0.125  # least share of the usual strength when levels are taken anew
 MEMORY = 8  # beats, intervals, rejected candidates remembered
 PENDING = 12  # candidates that may wait: 2.75 s at one in 200 ms, less what a hill takes
 QUARTERS = 16  # distances between MARKs whose readable samples are remembered
@@ -53,21 +54,23 @@ def put(
 def middle(recent: NDArray[Any], count: int, share: float) -> Any:
     """Return the value at `share` of the sorted last min(count, MEMORY) values."""
     size = min(count, MEMORY)
-    rank = min(np.int64(share * size), size - 1)
+    rank: Any = min(np.int64(share * size), size - 1)
+    some = recent[:size]
     for i in range(size):
-        below = 0
+        less = 0
+        not_more = 0
         for j in range(size):
-            if recent[j] < recent[i] or (recent[j] == recent[i] and j < i):
-                below += 1
-        if below == rank:
-            return recent[i]
-    return recent[0]
+            less += some[j] < some[i]
+            not_more += some[j] <= some[i]
+        if less <= rank < not_more:
+            return some[i]
+    return some[0]
 
 
 @kernel
 def begin(s: Any, p: Any, sample: int) -> None:
     """Forget the signal before `sample`; the levels stay until beats say otherwise."""
-    s["begun"] = 1
+    s["running"] = 1
     s["dead"] = 0
     s["gap"] = sample
     s["marked"] = sample // p["quarter"]
@@ -81,6 +84,16 @@ def begin(s: Any, p: Any, sample: int) -> None:
     s["due"] = ALWAYS
     for quarter in range(QUARTERS):
         s["readable_recent"][quarter] = 0
+    for quarter in range(MEMORY):
+        s["level_recent"][quarter] = 0
+    set_floor(s, p)
+
+
+@kernel
+def set_floor(s: Any, p: Any) -> None:
+    """Set the power below which nothing can become a beat, nor the usual beat anew."""
+    usual = p["power"] * (OLD_LEVEL * s["level_uv"]) ** 2
+    s["floor"] = max(p["floor_power"], np.int64(usual))
 
 
 @kernel
@@ -124,52 +137,70 @@ def _put_in(s: Any, p: Any, sample: int, near: Any, uv: float, slope: float, lik
 
 
 @kernel
-def _sum(s: Any, first: int, last: int) -> Any:
-    """Return the sum of the codes from `first` to `last`."""
+def _sum(near: NDArray[np.int16]) -> Any:
+    """Return the sum of some codes."""
     total: Any = 0
-    for k in range(first, last + 1):
-        total += np.int64(s["codes"][k & (CODES - 1)])
+    for k in range(near.size):
+        total += np.int64(near[k])
     return total
 
 
 @kernel
 def _is_cut_off(s: Any, last: int, sample: int) -> bool:
-    """Whether the signal was lost before `last`, and has not come back by `sample`."""
-    there = 0
-    for k in range(last, sample + 1):
-        there += s["bits"][k & (CODES - 1)] & MISSING == 0
-    return there == 0
+    """Return whether the signal was lost before `last`, and has not come back by `sample`."""
+    k = sample
+    while k >= last and s["bits"][k & (CODES - 1)] & MISSING != 0:
+        k -= 1
+    return k < last
 
 
 @kernel
-def consider(s: Any, p: Any, top: int, top_sample: int, sample: int, work: NDArray[Any]) -> None:
+def _peak(near: NDArray[np.int16], total: int) -> int:
+    """Return where the codes are farthest from their mean, first of equals; `total` is their sum.
+
+    That is where they are highest or lowest.
+    """
+    high = low = near[0]
+    for k in range(near.size):
+        high = max(high, near[k])
+        low = min(low, near[k])
+    # Deflections from the mean, times their number: whole numbers.
+    up = np.int64(high) * near.size - total
+    down = total - np.int64(low) * near.size
+    for k in range(near.size):
+        if (up >= down and near[k] == high) or (down >= up and near[k] == low):
+            return k
+    return 0
+
+
+@kernel
+def _steepest(near: NDArray[np.int16], step: int) -> Any:
+    """Return the largest difference of codes that lie `step` apart."""
+    steepest: Any = 0
+    before, after = near[: max(near.size - step, 0)], near[step:]
+    for k in range(before.size):
+        steepest = max(steepest, abs(np.int64(after[k]) - np.int64(before[k])))
+    return steepest
+
+
+@kernel
+def consider(s: Any, p: Any, top: int, top_sample: int, sample: int, work: Any) -> None:
     """Place the R-peak of a hill, and let it wait unless a rival explains it."""
-    if top < p["floor_power"]:
-        return
     centre = top_sample - p["delay"]
     first = max(centre - p["peak"], sample - CODES + 1)
     last = min(centre + p["peak"], sample)
     if last < first or first < s["gap"] or _is_cut_off(s, last, sample):
         return
-    codes = s["codes"]
-    total = _sum(s, first, last)
-    width = last - first + 1
-    # Deflections from the mean, times width: whole numbers.
-    best = -1
-    peak: Any = first
-    for k in range(first, last + 1):
-        deflection = abs(np.int64(codes[k & (CODES - 1)]) * width - total)
-        if deflection > best:
-            best = deflection
-            peak = k
-    if is_pulse(s, p, first, last, total, peak):
+    near = work["near"][: last - first + 1]
+    unroll(s, first, near.size, near)
+    total = _sum(near)
+    at = _peak(near, total)
+    if is_pulse(p, near, total, at):
         return
+    peak = first + at
     if s["beats"] > 0 and peak - s["last"] < p["refractory"]:
         return
-    steepest: Any = 0
-    for k in range(first + p["step"], last + 1):
-        rise = np.int64(codes[k & (CODES - 1)]) - np.int64(codes[(k - p["step"]) & (CODES - 1)])
-        steepest = max(steepest, abs(rise))
+    steepest = _steepest(near, p["step"])
     slope = steepest * abs(p["scale_mv"])
     uv = np.sqrt(np.float64(top) / np.float64(p["power"]))
     for slot in range(s["pending"]):
@@ -194,20 +225,20 @@ def consider(s: Any, p: Any, top: int, top_sample: int, sample: int, work: NDArr
         return
     like = 0.0
     if s["disturbance"] > DISTURBED:
-        near = 2 * p["near"]
-        positions = (sample - p["after"] - peak) // p["grid"] + near + 1
-        positions = min(positions, 2 * near + 1)
-        begin = peak - near * p["grid"]
+        around = 2 * p["near"]
+        positions = (sample - p["after"] - peak) // p["grid"] + around + 1
+        positions = min(positions, 2 * around + 1)
+        begin = peak - around * p["grid"]
         oldest = max(sample - CODES + 1, s["gap"])
         if positions > 0 and begin - p["before"] - p["stride"] >= oldest:
             compare(s, p, begin, positions, KNOWN_USES, work)
-            like = np.float64(work[LIKENESS, best_of(positions, work)])
+            like = np.float64(work["likeness"][best_of(positions, work)])
             like = min(like, UNEXPLAINED)
     _put_in(s, p, peak, (first, last, total), uv, slope, like)
 
 
 @kernel
-def scan(s: Any, p: Any, sample: int, work: NDArray[Any]) -> None:
+def scan(s: Any, p: Any, sample: int, work: Any) -> None:
     """Look for known shapes in the signal since the last scan: each is a candidate."""
     end = sample - p["after"]
     first = max(s["scanned"], s["gap"] + p["before"] + p["stride"], end - p["quarter"])
@@ -216,13 +247,14 @@ def scan(s: Any, p: Any, sample: int, work: NDArray[Any]) -> None:
         return
     s["scanned"] = first + positions * p["grid"]
     compare(s, p, first, positions, KNOWN_USES, work)
+    likeness = work["likeness"]
     for q in range(positions):
-        if work[LIKENESS, q] >= EXPLAINED:
-            _explain(s, p, first + q * p["grid"], np.float64(work[LIKENESS, q]))
+        if likeness[q] >= EXPLAINED:
+            _explain(s, p, first + q * p["grid"], np.float64(likeness[q]), work["near"])
 
 
 @kernel
-def _explain(s: Any, p: Any, peak: int, like: float) -> None:
+def _explain(s: Any, p: Any, peak: int, like: float, near: NDArray[np.int16]) -> None:
     """Let a known shape wait, in the place of a nearby candidate that is less like one."""
     if s["beats"] > 0 and peak - s["last"] < p["refractory"]:
         return
@@ -241,4 +273,5 @@ def _explain(s: Any, p: Any, peak: int, like: float) -> None:
         take_out(s, nearest)
     if s["pending"] < PENDING:
         first, last = max(peak - p["peak"], s["gap"]), peak + p["peak"]
-        _put_in(s, p, peak, (first, last, _sum(s, first, last)), uv, slope, like)
+        unroll(s, first, last - first + 1, near)
+        _put_in(s, p, peak, (first, last, _sum(near[: last - first + 1])), uv, slope, like)

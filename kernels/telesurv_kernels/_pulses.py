@@ -22,9 +22,9 @@ none; else its QRS is, and the R-peak stays on the pulse, where annotators put i
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from telesurv_kernels._jit import kernel
-from telesurv_kernels._shapes import CODES
 
 PULSE_RATE_HZ = 400.0
 EDGE_MV = 0.15
@@ -99,26 +99,24 @@ def _fit(s: Any, p: Any) -> None:
 
 
 @kernel
-def is_pulse(s: Any, p: Any, first: int, last: int, total: int, peak: int) -> bool:
-    """Return whether the deflections from `first` to `last` are those of a pulse alone.
+def is_pulse(p: Any, near: NDArray[np.int16], total: int, peak: int) -> bool:
+    """Return whether the deflections of some codes are those of a pulse alone.
 
-    `total` is the sum of the codes of this stretch and `peak` the largest deflection from their
-    mean.
+    `total` is the sum of the codes and `peak` where they are farthest from their mean.
     """
     feet = p["narrow"]
-    codes = s["codes"]
-    width = last - first + 1
-    if feet == 0 or peak - feet < first or peak + feet > last:
+    size = near.size
+    if feet == 0 or peak < feet or peak + feet >= size:
         return False
-    height = np.int64(codes[peak & (CODES - 1)]) * width - total
-    before = np.int64(codes[(peak - feet) & (CODES - 1)]) * width - total
-    after = np.int64(codes[(peak + feet) & (CODES - 1)]) * width - total
+    height = np.int64(near[peak]) * size - total
+    before = np.int64(near[peak - feet]) * size - total
+    after = np.int64(near[peak + feet]) * size - total
     if height < 0:
         height, before, after = -height, -before, -after
     if max(before, after) > NARROW_SHARE * height:
         return False
-    for k in range(first, last + 1):
-        deflection = abs(np.int64(codes[k & (CODES - 1)]) * width - total)
+    for k in range(size):
+        deflection = abs(np.int64(near[k]) * size - total)
         if abs(k - peak) >= feet and deflection > PULSE_ALONE * height:
             return False
     return True

@@ -14,7 +14,8 @@ by itself; the 0.3 m keeps silence from looking like a beat. 1 says nothing, bel
 shape is not there, 18.8 that it is there and nothing else.
 
 Shapes are learnt from beats in calm signal: a beat that is like one moves it by an eighth, one
-that is like none takes the place of the rarest.
+that is like none takes the place of the rarest. Once a shape is known from 16 beats, of those as
+strong and as steep as the usual one every fourth is enough.
 """
 
 from typing import Any
@@ -38,11 +39,28 @@ GAIN_MIN, GAIN_MAX = 0.5, 2.0
 FLOOR = 0.3  # of the shape's energy
 
 CODES = 512  # codes remembered: half a second at 1000 Hz
-WIDTH = 176  # positions of one search, the length of a shape included
+WIDTH = 176  # positions of one search, the length of a shape and of its views included
 
-# Rows of the working space of one call.
-SLOPES, BENDS, SUMS, SLOPE_ENERGY, BEND_ENERGY, SLOPE_DOT, BEND_DOT, LIKENESS, SHAPE = range(9)
-ROWS = 9
+WORK = np.dtype(
+    [
+        ("near", np.int16, (CODES,)),  # codes in one stretch
+        ("parts", np.float64, (WIDTH,)),  # sums of codes: from one position to the next,
+        ("sums", np.float64, (WIDTH,)),  # and over a stride
+        ("slopes", np.float64, (WIDTH,)),
+        ("bends", np.float64, (WIDTH,)),
+        ("slope_energy", np.float64, (WIDTH,)),
+        ("bend_energy", np.float64, (WIDTH,)),
+        ("slope_dot", np.float64, (WIDTH,)),
+        ("bend_dot", np.float64, (WIDTH,)),
+        ("likeness", np.float64, (WIDTH,)),  # of the most alike shape
+        ("shape", np.float64, (WIDTH,)),  # which that is
+    ]
+)
+"""Working space of a call.
+
+A record: a slice of its fields, unlike one of an array, counts no references, and the counting
+is atomic, dearer than what is done with the slice.
+"""
 
 
 def grid_of(rate_hz: float) -> tuple[int, int, int]:
@@ -54,113 +72,149 @@ def grid_of(rate_hz: float) -> tuple[int, int, int]:
 
 
 @kernel
-def _views(s: Any, p: Any, first: int, size: int, work: NDArray[Any]) -> None:
-    """Lay slope and bend at `size` positions from sample `first` on into the working space."""
-    codes = s["codes"]
-    stride = p["stride"]
-    grid = p["grid"]
-    steps = stride // grid
-    sums, slopes, bends = work[SUMS], work[SLOPES], work[BENDS]
-    for q in range(size + 2 * steps):
-        begin = first - stride + q * grid
-        total: Any = 0
-        for k in range(begin, begin + stride):
-            total += np.int64(codes[k & (CODES - 1)])
-        sums[q] = total
-    for q in range(size):
-        slopes[q] = sums[q + 2 * steps] - sums[q]
-        bends[q] = sums[q] - 2.0 * sums[q + steps] + sums[q + 2 * steps]
+def copy(source: NDArray[Any], target: NDArray[Any]) -> None:
+    """Copy all of an array to the begin of another; a quarter of the cost of an assignment."""
+    for k in range(source.size):
+        target[k] = source[k]
 
 
 @kernel
-def compare(s: Any, p: Any, centre: int, positions: int, uses: int, work: NDArray[Any]) -> None:
+def unroll(s: Any, first: int, size: int, near: NDArray[np.int16]) -> None:
+    """Copy the codes of `size` samples from `first` on, CODES at most, into one stretch."""
+    begin = first & (CODES - 1)
+    straight = min(size, CODES - begin)
+    copy(s["codes"][begin : begin + straight], near)
+    copy(s["codes"][: size - straight], near[straight:])
+
+
+@kernel
+def _lay(s: Any, p: Any, centre: int, positions: int, work: Any) -> None:
+    """Lay slope and bend around some positions, and their energy, into the working space."""
+    near = work["near"]
+    grid = p["grid"]
+    points = p["points"]
+    steps = p["stride"] // grid
+    size = positions + (points - 1) * steps
+    unroll(s, centre - p["before"] - p["stride"], (size + 3 * steps - 1) * grid, near)
+    # Slices, so that the compiler sees that no index is negative and takes several at once.
+    parts, sums = work["parts"][: size + 3 * steps - 1], work["sums"][: size + 2 * steps]
+    if grid == 1:
+        for q in range(parts.size):
+            parts[q] = near[q]
+    else:
+        for q in range(parts.size):
+            total: Any = 0
+            for k in range(q * grid, (q + 1) * grid):
+                total += np.int64(near[k])
+            parts[q] = total
+    sums[:] = 0.0
+    for step in range(steps):
+        some = parts[step : step + sums.size]
+        for q in range(sums.size):
+            sums[q] += some[q]
+    slopes, bends = work["slopes"][:size], work["bends"][:size]
+    two, one, new = sums[:size], sums[steps : steps + size], sums[2 * steps :]
+    for q in range(size):
+        slopes[q] = new[q] - two[q]
+        bends[q] = two[q] - 2.0 * one[q] + new[q]
+    slope_energy, bend_energy = work["slope_energy"][:positions], work["bend_energy"][:positions]
+    slope_energy[:] = 0.0
+    bend_energy[:] = 0.0
+    for j in range(points):
+        some_slopes = work["slopes"][j * steps : j * steps + positions]
+        some_bends = work["bends"][j * steps : j * steps + positions]
+        for q in range(positions):
+            slope_energy[q] += some_slopes[q] * some_slopes[q]
+        for q in range(positions):
+            bend_energy[q] += some_bends[q] * some_bends[q]
+    work["likeness"][:positions] = 0.0
+    work["shape"][:positions] = 0.0
+
+
+@kernel
+def _liken(s: Any, p: Any, shape: int, positions: int, work: Any) -> None:
+    """Note where the stretches that were laid are more like this shape than like the others."""
+    steps = p["stride"] // p["grid"]
+    slope_energy, bend_energy = work["slope_energy"][:positions], work["bend_energy"][:positions]
+    slope_dot, bend_dot = work["slope_dot"][:positions], work["bend_dot"][:positions]
+    likeness, most = work["likeness"][:positions], work["shape"][:positions]
+    slope_dot[:] = 0.0
+    bend_dot[:] = 0.0
+    slope_own = bend_own = 0.0
+    for j in range(p["points"]):
+        some_slopes = work["slopes"][j * steps : j * steps + positions]
+        some_bends = work["bends"][j * steps : j * steps + positions]
+        slope = np.float64(s["shapes"][shape, 0, j])
+        bend = np.float64(s["shapes"][shape, 1, j])
+        slope_own += slope * slope
+        bend_own += bend * bend
+        for q in range(positions):
+            slope_dot[q] += slope * some_slopes[q]
+        for q in range(positions):
+            bend_dot[q] += bend * some_bends[q]
+    slope_own = max(slope_own, 1.0)
+    bend_own = max(bend_own, 1.0)
+    for q in range(positions):
+        gain = min(max(slope_dot[q] / slope_own, GAIN_MIN), GAIN_MAX)
+        left = slope_energy[q] + gain * (gain * slope_own - 2.0 * slope_dot[q])
+        alike = (slope_energy[q] + FLOOR * slope_own) / (max(left, 0.0) + FLOOR * slope_own)
+        gain = min(max(bend_dot[q] / bend_own, GAIN_MIN), GAIN_MAX)
+        left = bend_energy[q] + gain * (gain * bend_own - 2.0 * bend_dot[q])
+        alike *= (bend_energy[q] + FLOOR * bend_own) / (max(left, 0.0) + FLOOR * bend_own)
+        if alike > likeness[q]:
+            likeness[q] = alike
+            most[q] = shape
+
+
+@kernel
+def compare(s: Any, p: Any, centre: int, positions: int, uses: int, work: Any) -> None:
     """Compare the stretches around some positions with the shapes that have `uses`.
 
     Position q is sample `centre` + q * grid. Writes to the working space, for each position, the
     LIKENESS of the most alike shape, 0 where there is none, and which SHAPE that is.
     """
-    points = p["points"]
-    steps = p["stride"] // p["grid"]
-    _views(s, p, centre - p["before"], positions + (points - 1) * steps, work)
-    # Slices, so that the compiler sees that no index is negative and takes several at once.
-    slope_energy, bend_energy = work[SLOPE_ENERGY, :positions], work[BEND_ENERGY, :positions]
-    slope_dot, bend_dot = work[SLOPE_DOT, :positions], work[BEND_DOT, :positions]
-    likeness, most = work[LIKENESS, :positions], work[SHAPE, :positions]
-    slope_energy[:] = 0.0
-    bend_energy[:] = 0.0
-    likeness[:] = 0.0
-    most[:] = 0.0
-    for j in range(points):
-        slopes = work[SLOPES, j * steps : j * steps + positions]
-        bends = work[BENDS, j * steps : j * steps + positions]
-        for q in range(positions):
-            slope_energy[q] += slopes[q] * slopes[q]
-        for q in range(positions):
-            bend_energy[q] += bends[q] * bends[q]
+    _lay(s, p, centre, positions, work)
     for shape in range(SHAPES):
-        if s["shape_uses"][shape] < uses:
-            continue
-        slope_dot[:] = 0.0
-        bend_dot[:] = 0.0
-        slope_own = bend_own = 0.0
-        for j in range(points):
-            slopes = work[SLOPES, j * steps : j * steps + positions]
-            bends = work[BENDS, j * steps : j * steps + positions]
-            slope = np.float64(s["shapes"][shape, 0, j])
-            bend = np.float64(s["shapes"][shape, 1, j])
-            slope_own += slope * slope
-            bend_own += bend * bend
-            for q in range(positions):
-                slope_dot[q] += slope * slopes[q]
-            for q in range(positions):
-                bend_dot[q] += bend * bends[q]
-        slope_own = max(slope_own, 1.0)
-        bend_own = max(bend_own, 1.0)
-        for q in range(positions):
-            gain = min(max(slope_dot[q] / slope_own, GAIN_MIN), GAIN_MAX)
-            left = slope_energy[q] + gain * (gain * slope_own - 2.0 * slope_dot[q])
-            alike = (slope_energy[q] + FLOOR * slope_own) / (max(left, 0.0) + FLOOR * slope_own)
-            gain = min(max(bend_dot[q] / bend_own, GAIN_MIN), GAIN_MAX)
-            left = bend_energy[q] + gain * (gain * bend_own - 2.0 * bend_dot[q])
-            alike *= (bend_energy[q] + FLOOR * bend_own) / (max(left, 0.0) + FLOOR * bend_own)
-            if alike > likeness[q]:
-                likeness[q] = alike
-                most[q] = shape
+        if s["shape_uses"][shape] >= uses:
+            _liken(s, p, shape, positions, work)
 
 
 @kernel
-def best_of(positions: int, work: NDArray[Any]) -> int:
+def best_of(positions: int, work: Any) -> int:
     """Return the position of the greatest LIKENESS, the first of equals."""
+    likeness = work["likeness"][:positions]
     best = 0
     for q in range(1, positions):
-        if work[LIKENESS, q] > work[LIKENESS, best]:
+        if likeness[q] > likeness[best]:
             best = q
     return best
 
 
 @kernel
-def learn(s: Any, p: Any, peak: int, sample: int, work: NDArray[Any]) -> None:
+def learn(s: Any, p: Any, peak: int, sample: int, work: Any) -> None:
     """Count the beat at `peak` for the shape that it is like, or as a new one."""
     near = p["near"]
+    positions = 2 * near + 1
     centre = peak - near * p["grid"]
     if centre - p["before"] - p["stride"] < max(sample - CODES + 1, s["gap"]):
         return  # decided late, or at the begin: its codes are not all there
-    compare(s, p, centre, 2 * near + 1, 1, work)
-    at = best_of(2 * near + 1, work)
-    shape: Any = np.int64(work[SHAPE, at])
-    share = LEARN_SHARE
+    compare(s, p, centre, positions, 1, work)
+    at = best_of(positions, work)
     uses = s["shape_uses"]
-    if work[LIKENESS, at] < LEARN_LIKENESS:
-        shape = 0
-        for other in range(1, SHAPES):
-            if uses[other] < uses[shape]:
-                shape = other
-        uses[shape] = 0
+    most: Any = np.int64(work["shape"][at])
+    share = LEARN_SHARE
+    if work["likeness"][at] < LEARN_LIKENESS:
+        most = 0
+        for shape in range(1, SHAPES):
+            if uses[shape] < uses[most]:
+                most = shape
+        uses[most] = 0
         share = 1.0
         at = near
-    uses[shape] = min(uses[shape] + 1, USES_MAX)
+    uses[most] = min(uses[most] + 1, USES_MAX)
     steps = p["stride"] // p["grid"]
     for j in range(p["points"]):
-        for view in range(2):
-            was = np.float64(s["shapes"][shape, view, j])
-            s["shapes"][shape, view, j] = was + share * (work[view, at + j * steps] - was)
+        was = np.float64(s["shapes"][most, 0, j])
+        s["shapes"][most, 0, j] = was + share * (work["slopes"][at + j * steps] - was)
+        was = np.float64(s["shapes"][most, 1, j])
+        s["shapes"][most, 1, j] = was + share * (work["bends"][at + j * steps] - was)

@@ -14,16 +14,18 @@ from telesurv_kernels._candidates import (
     DISTURBED,
     EXPLAINED,
     MEMORY,
+    OLD_LEVEL,
     PENDING,
     QUARTERS,
     middle,
     put,
     scan,
+    set_floor,
     take_out,
 )
 from telesurv_kernels._dtypes import BEAT, CANDIDATE, MARK, NOISE_SHIFT, STRENGTH_SHIFT
 from telesurv_kernels._jit import kernel
-from telesurv_kernels._shapes import CODES, KNOWN_USES, SHAPES, learn
+from telesurv_kernels._shapes import KNOWN_USES, SHAPES, learn
 
 KNOWN_BEATS = 4
 LAG_MARKS = 3  # a candidate waits for so many distances between MARKs at most
@@ -39,11 +41,13 @@ LEVEL_QUANTILE = 0.4  # of the strengths of the last beats
 LEVEL_RISE = 2.0  # one beat counts for at most so many usual ones
 LEARNT_LEVEL = 0.8  # of the strongest candidate
 NOISE_HILL = 2.0  # times the calmest 100 ms
-OLD_LEVEL = 0.125  # least share of the old strength when levels are taken anew
 FADE = 0.5  # of the old strength when nothing was left of it
 
 SHARP = 0.8  # rise within STEP_S to height: no T's
 CALM = 0.12  # noise to the usual beat, up to which shapes are learnt
+WELL_KNOWN_USES = 16
+USUAL = 0.2  # off the usual strength and slope
+USUAL_EACH = 4
 SLOW_QUARTERS = 8.0  # noise that lasts is that of so many quarters
 UNLIKE_QUARTERS = 8  # for which signal counts as unlike a heart's after it was
 ROUGH = 0.75  # bend to slope, over a quarter: a spectrum beyond 40 Hz
@@ -214,6 +218,25 @@ def _accept(s: Any, p: Any) -> None:
 
 
 @kernel
+def _teaches(s: Any) -> bool:
+    """Return whether the first candidate that waits, a beat, is to be laid over the shapes.
+
+    Of beats as strong and as steep as the usual one every fourth is enough, once a shape is known
+    well.
+    """
+    uses = 0
+    for shape in range(SHAPES):
+        uses = max(uses, s["shape_uses"][shape])
+    off_uv = abs(s["pending_uv"][0] - s["level_uv"])
+    off_mv = abs(s["pending_slope_mv"][0] - s["slope_mv"])
+    usual = off_uv <= USUAL * s["level_uv"] and off_mv <= USUAL * s["slope_mv"]
+    s["untaught"] = s["untaught"] + 1 if usual and uses >= WELL_KNOWN_USES else 0
+    if s["untaught"] == USUAL_EACH:
+        s["untaught"] = 0
+    return bool(s["untaught"] == 0)
+
+
+@kernel
 def _reject(s: Any, p: Any) -> None:
     """Count the first candidate that waits as noise."""
     uv = s["pending_uv"][0]
@@ -243,7 +266,7 @@ def judge(
     sample: int,
     findings: NDArray[Any],
     found: int,
-    work: NDArray[Any],
+    work: Any,
 ) -> int:
     """Decide about the candidates that can be decided; set when to look again."""
     if s["learnt"] == 0 and s["pending"] > 0:
@@ -258,7 +281,7 @@ def judge(
             break
         if verdict == 1:
             found = _tell(s, row, segment, BEAT, sample, findings, found)
-            if s["noise_uv"] <= CALM * s["level_uv"]:
+            if s["noise_uv"] <= CALM * s["level_uv"] and _teaches(s):
                 learn(s, p, s["pending_sample"][0], sample, work)
             _accept(s, p)
             take_out(s, 0)
@@ -297,22 +320,10 @@ def _disturb(s: Any, unlike_heart: bool) -> None:
 @kernel
 def _is_unlike_heart(s: Any, p: Any, sample: int) -> bool:
     """Return whether the last 2 s hold what no heart does, a travelling baseline or muscle."""
-    codes = s["codes"]
-    quarter, stride = p["quarter"], p["stride"]
-    level: Any = 0
-    slopes: Any = 0
-    bends: Any = 0
-    for k in range(sample + 1 - quarter, sample + 1):
-        level += np.int64(codes[k & (CODES - 1)])
-    for k in range(sample + 1 - quarter, sample + 1, stride):
-        new = np.int64(codes[k & (CODES - 1)])
-        one = np.int64(codes[(k - stride) & (CODES - 1)])
-        two = np.int64(codes[(k - 2 * stride) & (CODES - 1)])
-        slopes += abs(new - two)
-        bends += abs(new - 2 * one + two)
+    quarter = p["quarter"]
     slot = ((sample + 1) // quarter - 1) % MEMORY
-    s["level_recent"][slot] = level
-    s["rough_recent"][slot] = bends > ROUGH * slopes
+    s["level_recent"][slot] = s["level"]
+    s["rough_recent"][slot] = s["bends"] > ROUGH * s["slopes"]
     rough = 0
     low, high = ALWAYS, -ALWAYS
     base: Any = 0
@@ -339,7 +350,7 @@ def mark(
     sample: int,
     findings: NDArray[Any],
     found: int,
-    work: NDArray[Any],
+    work: Any,
 ) -> int:
     """Close a quarter; say up to where all beats are decided."""
     quarters = (sample + 1) // p["quarter"]
@@ -351,6 +362,7 @@ def mark(
     silent = p["silent"] if s["beats"] >= KNOWN_BEATS else p["silent_new"]
     if sample - s["quiet"] >= silent:
         _relearn(s, sample)
+    set_floor(s, p)
     _disturb(s, _is_unlike_heart(s, p, sample))
     if s["disturbance"] > DISTURBED:
         scan(s, p, sample, work)
@@ -361,7 +373,7 @@ def mark(
     # What waits is not decided, nor what may still become a candidate: the hill that rises, or
     # one to come. No R-peak lies farther before the top of its hill than this.
     top = sample + 1
-    if s["rising"] != 0 and s["top"] >= p["floor_power"]:
+    if s["rising"] != 0:
         top = s["top_sample"]
     undecided = top - p["delay"] - p["peak"]
     if s["pending"] > 0:

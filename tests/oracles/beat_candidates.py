@@ -17,6 +17,7 @@ from telesurv_kernels import _beats_rule as k
 from telesurv_kernels import _candidates as c
 from telesurv_kernels import _pulses, _shapes
 from telesurv_kernels._dtypes import UNSURE
+from telesurv_kernels._plain import NO_SIGNAL
 from telesurv_kernels.quality import MISSING
 
 
@@ -43,6 +44,19 @@ class Samples:
     def __call__(self, seconds: float) -> int:
         return round(seconds * self.rate_hz)
 
+    @property
+    def block(self) -> int:
+        return max(1, int(self.rate_hz / k.BLOCK_HZ))
+
+    @property
+    def quarter(self) -> int:
+        return self.block * round(k.MARK_S * self.rate_hz / self.block)
+
+    @property
+    def window(self) -> int:
+        """Return the blocks whose power is one."""
+        return round(k.POWER_S * self.rate_hz / self.block)
+
 
 def stretches(
     bits: NDArray[np.uint8], restarts: Iterable[int], n: Samples
@@ -54,7 +68,7 @@ def stretches(
         starts = []
         dead = n(k.DEAD_S)  # as if no signal had been there before
         for i in range(first, last):
-            if not bits[i] & k.NO_SIGNAL:
+            if not bits[i] & NO_SIGNAL:
                 if dead >= n(k.DEAD_S):
                     starts.append(i)
                 dead = 0
@@ -66,10 +80,10 @@ def stretches(
 
 def without_holes(
     codes: NDArray[np.int16], bits: NDArray[np.uint8], rate_hz: float, scale_mv: float
-) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-    """Return codes and mV in which missing samples repeat the last one, without a step after.
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return codes in which missing samples repeat the last one, and those with no step after.
 
-    Pacing pulses are taken out between the holes.
+    The latter begin with 0. Pacing pulses are taken out between the holes.
     """
     filled = codes.astype(np.int64)
     missing = (bits & MISSING).astype(bool)
@@ -77,85 +91,98 @@ def without_holes(
     for first, last in pairwise(edges):
         if not missing[first]:
             filled[first:last] = without_pulses(filled[first:last], rate_hz, scale_mv)
-    mv = np.zeros(len(codes))
-    offset = filled[0] * scale_mv
+    even = np.zeros(len(codes), np.int64)
+    offset = filled[0]
     for i in range(1, len(codes)):
-        if bits[i] & MISSING:
-            filled[i], mv[i] = filled[i - 1], mv[i - 1]
-        else:
-            if bits[i - 1] & MISSING:
-                offset = filled[i] * scale_mv - mv[i - 1]
-            mv[i] = filled[i] * scale_mv - offset
-    return filled, mv
+        if missing[i]:
+            filled[i] = filled[i - 1]
+        elif missing[i - 1]:
+            offset += filled[i] - filled[i - 1]
+        even[i] = filled[i] - offset
+    return filled, even
 
 
-def power_of(mv: NDArray[np.float64], n: Samples) -> NDArray[np.int64]:
-    """Return the sum of squares of the last POWER_S of the band, in whole uV."""
-    band = mv
+def blocks(even: NDArray[np.int64], gap: int, n: Samples) -> NDArray[np.int64]:
+    """Return the sums of the complete blocks of a stretch that begins at `gap`."""
+    early = np.concatenate([np.zeros(gap % n.block, np.int64), even])
+    whole = len(early) // n.block
+    totals: NDArray[np.int64] = early[: whole * n.block].reshape(whole, n.block).sum(1)
+    return totals
+
+
+def power_of(totals: NDArray[np.int64], scale_mv: float, n: Samples) -> NDArray[np.int64]:
+    """Return the sum of squares of the last POWER_S of the band, in whole uV, by block."""
+    band = totals * (1000 * scale_mv / n.block)
     for cutoff, kind in zip(k.BAND_HZ, ("highpass", "lowpass"), strict=True):
-        band = signal.lfilter(*signal.butter(2, cutoff, kind, fs=n.rate_hz), band)
-    uv = np.rint(np.clip(band * 1000, -k.BAND_UV_MAX, k.BAND_UV_MAX)).astype(np.int64)
-    total = np.concatenate([np.zeros(n(k.POWER_S), np.int64), np.cumsum(uv**2)])
-    power: NDArray[np.int64] = total[n(k.POWER_S) :] - total[: len(uv)]
+        band = signal.lfilter(*signal.butter(2, cutoff, kind, fs=n.rate_hz / n.block), band)
+    uv = np.rint(np.clip(band, -k.BAND_UV_MAX, k.BAND_UV_MAX)).astype(np.int64)
+    total = np.concatenate([np.zeros(n.window, np.int64), np.cumsum(uv**2)])
+    power: NDArray[np.int64] = total[n.window :] - total[: len(uv)]
     return power
 
 
-def power_floor(n: Samples) -> int:
+def floor_of(level_uv: float, n: Samples) -> int:
     """Return the least power of a candidate."""
-    return round(n(k.POWER_S) * k.FLOOR_UV**2)
+    usual = n.window * (c.OLD_LEVEL * level_uv) ** 2
+    return max(round(n.window * k.FLOOR_UV**2), int(usual))
 
 
 def peak_to_top(n: Samples) -> int:
-    """Return how far the top of a hill lies behind the centre of its QRS."""
-    return n(k.POWER_S) // 2 + n(k.BAND_DELAY_S)
+    """Return how far the end of a hill's top block lies behind the centre of its QRS."""
+    return round((n.window * n.block - 1) / 2 + k.BAND_DELAY_S * n.rate_hz)
 
 
-def hills(power: NDArray[np.int64], n: Samples) -> tuple[dict[int, int], list[int | None]]:
-    """Return the top of each hill by the sample at which it is over, and of that which rises."""
-    found: dict[int, int] = {}
-    rising: list[int | None] = []
-    valley, top = 0, None
-    for i, height in enumerate(power.tolist()):
-        if top is None:
-            if height > 2 * valley:
-                top = i
-            valley = min(valley, height)
-        elif height > power[top]:
-            top = i
-        elif 2 * height < power[top] or i - top >= n(k.HILL_S):
-            found[i] = top
-            valley, top = height, None
-        rising.append(top)
-    return found, rising
+@dataclass
+class Hills:
+    """Finds the hills of the power, block by block."""
+
+    n: Samples
+    valley: int = 0
+    top: int | None = None  # block of the highest power of the hill that rises
+    height: int = 0
+
+    def step(self, block: int, power: int, floor: int) -> tuple[int, int] | None:
+        """Return block and power of the top of the hill that is over, if one is."""
+        if self.top is None:
+            if power > 2 * self.valley and power >= floor:
+                self.top, self.height = block, power
+            self.valley = min(self.valley, power)
+        elif power > self.height:
+            self.top, self.height = block, power
+        elif 2 * power < self.height or (block - self.top) * self.n.block >= self.n(k.HILL_S):
+            over = self.top, self.height
+            self.valley, self.top = power, None
+            return over
+        return None
 
 
-def candidates(
+def candidate(
     filled: NDArray[np.int64],
-    power: NDArray[np.int64],
     bits: NDArray[np.uint8],
-    gap: int,
+    top: int,
+    power: int,
+    over: int,
     scale_mv: float,
     n: Samples,
-) -> dict[int, Candidate]:
-    """Return the candidates of a stretch that begins at `gap` by the sample that shows them."""
-    floor, delay = power_floor(n), peak_to_top(n)
-    found = {}
-    for over, top in hills(power, n)[0].items():
-        first = max(top - delay - n(k.PEAK_S), over - _shapes.CODES + 1)
-        last = min(top - delay + n(k.PEAK_S), over)
-        lost = (bits[max(last, 0) : over + 1] & MISSING).all()
-        if power[top] < floor or last < first or first < 0 or lost:
-            continue
-        near = filled[first : last + 1]
-        peak = first + int(np.argmax(np.abs(near * len(near) - near.sum())))
-        if is_pulse(near, peak - first, n):
-            continue
-        uv = float(np.sqrt(power[top] / n(k.POWER_S)))
-        height = float((filled[peak] * len(near) - near.sum()) / len(near) * scale_mv)
-        step = n(k.STEP_S)
-        slope = float(np.abs(near[step:] - near[:-step]).max(initial=0) * scale_mv)
-        found[gap + over] = Candidate(gap + peak, uv, height, slope, UNSURE if bits[peak] else 0)
-    return found
+) -> Candidate | None:
+    """Return the candidate of a hill, its R-peak in samples of the stretch, if it is one.
+
+    `top` is the last sample of its highest block, and `over` the one that shows that it is over.
+    """
+    centre = top - peak_to_top(n)
+    first = max(centre - n(k.PEAK_S), over - _shapes.CODES + 1)
+    last = min(centre + n(k.PEAK_S), over)
+    if last < first or first < 0 or (bits[last : over + 1] & MISSING).all():
+        return None
+    near = filled[first : last + 1]
+    peak = first + int(np.argmax(np.abs(near * len(near) - near.sum())))
+    if is_pulse(near, peak - first, n):
+        return None
+    uv = float(np.sqrt(power / n.window))
+    height = float((filled[peak] * len(near) - near.sum()) / len(near) * scale_mv)
+    step = n(k.STEP_S)
+    slope = float(np.abs(near[step:] - near[:-step]).max(initial=0) * scale_mv)
+    return Candidate(peak, uv, height, slope, UNSURE if bits[peak] else 0)
 
 
 def is_pulse(near: NDArray[np.int64], peak: int, n: Samples) -> bool:

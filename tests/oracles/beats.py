@@ -12,11 +12,12 @@ from numpy.typing import NDArray
 
 from oracles.beat_candidates import (
     Candidate,
+    Hills,
     Samples,
-    candidates,
-    hills,
+    blocks,
+    candidate,
+    floor_of,
     peak_to_top,
-    power_floor,
     power_of,
     stretches,
     without_holes,
@@ -35,7 +36,6 @@ from telesurv_kernels._dtypes import (
     STRENGTH_SHIFT,
     UNSURE,
 )
-from telesurv_kernels.quality import MISSING
 
 Finding = tuple[int, int, int, float, int]
 """kind, sample, decided, value, flags"""
@@ -55,6 +55,7 @@ class Known:
     unlike: int = 0  # quarters for which the signal still counts as unlike a heart's
     travel: float = 0.0
     known_share: float = 0.0  # of the last beats, those that known shapes explain
+    untaught: int = 0  # usual beats since the last that was laid over the shapes
     last_uv: float = 0.0
     levels: list[int] = field(default_factory=lambda: [0] * c.MEMORY)  # by quarter, sums
     rough: list[bool] = field(default_factory=lambda: [False] * c.MEMORY)
@@ -68,10 +69,10 @@ class Judge:
     gap: int
     known: Known
     filled: NDArray[np.int64]
+    totals: NDArray[np.int64]  # by block, as power
     power: NDArray[np.int64]
     bits: NDArray[np.uint8]
     scale_mv: float
-    remembered: NDArray[np.int64]  # codes of the row, without holes
     waiting: list[Candidate] = field(default_factory=list)
     peaks: list[int] = field(default_factory=list)
     strengths: list[float] = field(default_factory=list)
@@ -81,10 +82,12 @@ class Judge:
     scanned: int = 0
 
     def __post_init__(self) -> None:
-        self.rising = hills(self.power, self.n)[1]
+        self.hills = Hills(self.n)
+        self.floor = floor_of(self.known.level, self.n)
+        self.known.levels = [0] * c.MEMORY
         self.quiet = self.gap
         self.learn_end = self.gap + (0 if self.known.learnt else self.n(k.LEARN_S))
-        self.marked = self.gap // self.n(k.MARK_S)
+        self.marked = self.gap // self.n.quarter
         self.grid = self.known.shapes.grid
         self.found.append((GAP, self.gap, self.gap, 0.0, 0))
 
@@ -98,6 +101,26 @@ class Judge:
             return self.n(k.RR_FIRST_S)
         recent = sorted(b - a for a, b in pairwise(self.peaks[-c.MEMORY - 1 :]))
         return min(max(recent[len(recent) // 2], self.n(k.RR_S[0])), self.n(k.RR_S[1]))
+
+    def block_of(self, sample: int) -> int:
+        """Return the block of the stretch in which a sample of the row lies."""
+        return sample // self.n.block - self.gap // self.n.block
+
+    def end_of(self, block: int) -> int:
+        """Return the last sample of a block."""
+        return (block + self.gap // self.n.block + 1) * self.n.block - 1
+
+    def climb(self, now: int) -> None:
+        """Follow the power by a block; consider what was a hill."""
+        block = self.block_of(now)
+        over = self.hills.step(block, int(self.power[block]), self.floor)
+        if over is None:
+            return
+        top, power = self.end_of(over[0]) - self.gap, over[1]
+        new = candidate(self.filled, self.bits, top, power, now - self.gap, self.scale_mv, self.n)
+        if new is not None:
+            new.peak += self.gap
+            self.consider(new, now)
 
     def consider(self, new: Candidate, now: int) -> None:
         if self.peaks and new.peak - self.peaks[-1] < self.n(k.REFRACTORY_S):
@@ -138,7 +161,7 @@ class Judge:
     def scan(self, now: int) -> None:
         end = now - self.grid.after
         reach = self.grid.before + self.grid.stride
-        first = max(self.scanned, self.gap + reach, end - self.n(k.MARK_S))
+        first = max(self.scanned, self.gap + reach, end - self.n.quarter)
         at = first + self.grid.step * np.arange((end - first) // self.grid.step)
         if not len(at):
             return
@@ -190,7 +213,7 @@ class Judge:
             if not verdict:
                 self.rejected.append(first.uv)
                 continue
-            if self.noise <= v.CALM * self.known.level:
+            if self.noise <= v.CALM * self.known.level and self.teaches(first):
                 oldest = now - _shapes.CODES + 1 - self.gap
                 self.known.shapes.learn(self.filled, first.peak - self.gap, max(oldest, 0))
             self.known.last_uv = first.uv
@@ -206,6 +229,16 @@ class Judge:
             safe = first.peak + self.n(k.REFRACTORY_S)
             while self.waiting and self.waiting[0].peak < safe:
                 self.waiting.pop(0)
+
+    def teaches(self, beat: Candidate) -> bool:
+        known = self.known
+        usual = (
+            abs(beat.uv - known.level) <= v.USUAL * known.level
+            and abs(beat.slope - known.slope) <= v.USUAL * known.slope
+        )
+        well_known = max(known.shapes.uses) >= v.WELL_KNOWN_USES
+        known.untaught = (known.untaught + 1) % v.USUAL_EACH if usual and well_known else 0
+        return known.untaught == 0
 
     def verdict(self, now: int) -> bool | None:
         first, *later = self.waiting
@@ -234,7 +267,7 @@ class Judge:
         if first.uv < weak:
             return False
         followers = [one.peak for one in later if one.uv >= strong and now >= one.peak + settle]
-        if not followers and now < first.peak + v.LAG_MARKS * self.n(k.MARK_S):
+        if not followers and now < first.peak + v.LAG_MARKS * self.n.quarter:
             return None
         until = followers[0] if followers else now
         between = [one for one in later if not followers or one.peak < until]
@@ -276,17 +309,19 @@ class Judge:
         return float(sum(terms))
 
     def unlike_heart(self, now: int) -> bool:
-        quarter, stride = self.n(k.MARK_S), self.grid.stride
-        known, slot = self.known, ((now + 1) // self.n(k.MARK_S) - 1) % c.MEMORY
-        early = np.concatenate([np.zeros(2 * stride, np.int64), self.remembered[: now + 1]])
-        at = len(early) - quarter + np.arange(0, quarter, stride)
-        two, one, new = (early[at - shift] for shift in (2 * stride, stride, 0))
-        known.levels[slot] = int(early[-quarter:].sum())
-        bends = np.abs(new - 2 * one + two).sum()
-        known.rough[slot] = bool(bends > v.ROUGH * np.abs(new - two).sum())
+        known, slot = self.known, ((now + 1) // self.n.quarter - 1) % c.MEMORY
+        quarter = self.n.quarter // self.n.block
+        last = self.block_of(now) + 1
+        early = np.concatenate([np.zeros(2, np.int64), self.totals[:last]])
+        new = early[max(len(early) - quarter, 2) :]
+        one, two = early[-len(new) - 1 : -1], early[-len(new) - 2 : -2]
+        known.levels[slot] = int(new.sum())
+        known.rough[slot] = bool(
+            np.abs(new - 2 * one + two).sum() > v.ROUGH * np.abs(new - two).sum()
+        )
         levels = known.levels[slot + 1 :] + known.levels[: slot + 1]
         base = np.convolve(levels, np.ones(v.BASE_QUARTERS, np.int64), "valid")
-        travel_mv = np.ptp(base) / (v.BASE_QUARTERS * quarter) * self.scale_mv
+        travel_mv = np.ptp(base) / (v.BASE_QUARTERS * self.n.quarter) * self.scale_mv
         known.travel = travel_mv / max(v.TRAVEL_MV, v.TRAVEL * known.slope)
         return known.travel > 1 or sum(known.rough) > c.MEMORY // 2
 
@@ -299,9 +334,10 @@ class Judge:
             known.disturbance = min(self.noise, known.slow_noise) / known.level
 
     def mark(self, now: int, readable: NDArray[np.bool_]) -> None:
-        quarter = self.n(k.MARK_S)
-        calm = self.power[max(now + 1 - quarter - self.gap, 0) : now + 1 - self.gap].min()
-        self.known.calm[now // quarter % c.MEMORY] = float(np.sqrt(calm / self.n(k.POWER_S)))
+        quarter = self.n.quarter
+        last = self.block_of(now) + 1
+        calm = self.power[max(last - quarter // self.n.block, 0) : last].min()
+        self.known.calm[now // quarter % c.MEMORY] = float(np.sqrt(calm / self.n.window))
         if now - self.quiet >= self.n(
             k.SILENT_S if len(self.peaks) >= v.KNOWN_BEATS else k.SILENT_NEW_S
         ):
@@ -312,15 +348,14 @@ class Judge:
                 self.known.level = v.LEARNT_LEVEL * strongest
             else:
                 self.known.level *= v.FADE
+        self.floor = floor_of(self.known.level, self.n)
         self.disturb(self.unlike_heart(now))
         if self.known.disturbance > c.DISTURBED:
             self.scan(now)
         if not self.known.learnt and now < self.learn_end:
             return
-        top = self.rising[now - self.gap]
-        if top is None or self.power[top] < power_floor(self.n):
-            top = now + 1 - self.gap
-        undecided = self.gap + top - peak_to_top(self.n) - self.n(k.PEAK_S)
+        top = now + 1 if self.hills.top is None else self.end_of(self.hills.top)
+        undecided = top - peak_to_top(self.n) - self.n(k.PEAK_S)
         if self.waiting:
             undecided = min(undecided, self.waiting[0].peak)
         decided = undecided // quarter
@@ -342,20 +377,17 @@ def findings(
     n = Samples(rate_hz)
     found: list[Finding] = []
     known = Known(Shapes(Grid(rate_hz)))
-    remembered = codes.astype(np.int64)
-    for i in np.flatnonzero(bits & MISSING):
-        remembered[i] = remembered[i - 1] if i else 0
     for gap, end in stretches(bits, restarts, n):
-        filled, mv = without_holes(codes[gap:end], bits[gap:end], rate_hz, scale_mv)
-        remembered[gap:end] = filled
-        power = power_of(mv, n)
-        judge = Judge(n, gap, known, filled, power, bits[gap:end], scale_mv, remembered)
-        seen = candidates(filled, power, bits[gap:end], gap, scale_mv, n)
+        filled, even = without_holes(codes[gap:end], bits[gap:end], rate_hz, scale_mv)
+        totals = blocks(even, gap, n)
+        power = power_of(totals, scale_mv, n)
+        judge = Judge(n, gap, known, filled, totals, power, bits[gap:end], scale_mv)
         for now in range(gap, end):
-            if now in seen:
-                judge.consider(seen[now], now)
+            if (now + 1) % n.block:
+                continue
+            judge.climb(now)
             judge.judge(now)
-            if (now + 1) % n(k.MARK_S) == 0:
+            if (now + 1) % n.quarter == 0:
                 judge.mark(now, bits == 0)
         found += judge.found
     return found
