@@ -330,12 +330,12 @@ def advance(
                     elif 2 * power < top or at - top_sample >= hill:
                         over = True
                         break
-                elif power < top:
-                    top = power
-                elif power > 2 * top and power >= floor:
+                elif power >= floor and power > 2 * top:
                     rising = 1
                     top = power
                     top_sample = at
+                else:
+                    top = min(top, power)
                 if at >= due or k + factor > stop:
                     break
                 total = -factor * offset
