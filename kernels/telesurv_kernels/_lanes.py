@@ -285,11 +285,15 @@ def hear(s: Any, lane: int, kind: int, time_ns: int, value: float, flags: int) -
 
 @kernel
 def joins(s: Any, lane: int, time_ns: int) -> bool:
-    """Say whether other leads were there before a lead that begins."""
+    """Say whether other leads were there before a lead that begins, at that time.
+
+    So is a lead that is still deaf: who comes first, it or the one that begins, must not decide.
+    """
     before = 0
     for other in range(LEADS):
         if other != lane and s["since_ns"][other] < time_ns - TOGETHER_NS:
-            before += there(s, other)
+            known_ns = max(s["heard_ns"][other], s["deaf_ns"][other])
+            before += s["lead"][other] != 0 and time_ns - known_ns <= THERE_NS
     return before > 0
 
 

@@ -8,10 +8,10 @@ and writes the BEAT, MARK, GAP and FIBRILLATION events of the heart, for the eve
    the leading one than the POSITION of either allows; a lead whose events come later is deaf to
    them. A lead beyond the sixth is not heard while six live.
    A lead *begins* with its first signal and after a gap of over 1 s. Where another one was there
-   (heard of in the last 3 s), it is heard from so long after that on as POSITION allows: however
-   late its first frame came, that is known by then. Where none was, everything waits for so long,
-   and leads that begin within 1 s begin together. So nothing depends on the interleaving of the
-   leads as long as none lags more than POSITION allows, less 1 s.
+   (heard of in the last 3 s, or deaf), it is heard from so long after that on as POSITION
+   allows: however late its first frame came, that is known by then. Where none was, everything
+   waits for so long, and leads that begin within 1 s begin together. So nothing depends on the
+   interleaving of the leads as long as none lags more than POSITION allows, less 1 s.
 2. **One lead** is passed through as it is, and at once after those first seconds.
 3. **Several.** Peaks of different leads within 180 ms are one QRS: no two beats are closer than
    200 ms, and the largest deflection of one QRS may lie at its begin in one lead and at its end
