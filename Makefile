@@ -81,12 +81,15 @@ accuracy: install ## Score the databases in TELESURV_RECORDINGS, and write bench
 	@[ -d "$$TELESURV_RECORDINGS" ] || { echo "TELESURV_RECORDINGS names no folder" >&2; exit 1; }
 	@$(SCORE) beats "$$TELESURV_RECORDINGS/mitdb" --json $(SCORED)mitdb.json
 	@$(SCORE) beats "$$TELESURV_RECORDINGS/noise" --noise-from 5m --json $(SCORED)noise.json
+	@for name in mitdb noise; do \
+		$(SCORE) leads "$$TELESURV_RECORDINGS/$$name" --json $(SCORED)leads-$$name.json; \
+	done
 	@$(SCORE) classes "$$TELESURV_RECORDINGS/mitdb" --json $(SCORED)classes-mitdb.json
 	@for name in $(RHYTHMS); do \
 		$(SCORE) rhythm "$$TELESURV_RECORDINGS/$$name" --json $(SCORED)rhythm-$$name.json; \
 	done
 	@$(SCORE) alarms "$$TELESURV_RECORDINGS/challenge-2015" --json $(SCORED)challenge-2015.json
-	@$(SCORE) table $(foreach name,mitdb noise classes-mitdb $(RHYTHMS:%=rhythm-%) challenge-2015,\
+	@$(SCORE) table $(foreach name,mitdb noise leads-mitdb leads-noise classes-mitdb $(RHYTHMS:%=rhythm-%) challenge-2015,\
 		$(SCORED)$(name).json) --out $(RESULTS)/ACCURACY.md
 
 COMPILE = CUSTOM_COMPILE_COMMAND="make lock" $(BIN)/pip-compile --quiet --generate-hashes \
