@@ -15,11 +15,13 @@ _TEXTS = {
     ),
     "extreme-bradycardia": (
         "Heart rate {value:.0f}/min over consecutive beats (limit {limit:g}/min).",
-        "Fréquence cardiaque {value:.0f}/min sur battements consécutifs (limite {limit:g}/min).",
+        "Fréquence cardiaque {value:.0f}/min sur des battements consécutifs "
+        "(limite {limit:g}/min).",
     ),
     "extreme-tachycardia": (
         "Heart rate {value:.0f}/min over consecutive beats (limit {limit:g}/min).",
-        "Fréquence cardiaque {value:.0f}/min sur battements consécutifs (limite {limit:g}/min).",
+        "Fréquence cardiaque {value:.0f}/min sur des battements consécutifs "
+        "(limite {limit:g}/min).",
     ),
     "ventricular-tachycardia": (
         "Ventricular tachycardia: 5 or more ventricular beats in a row at {value:.0f}/min "
