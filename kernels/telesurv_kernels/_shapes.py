@@ -56,11 +56,7 @@ WORK = np.dtype(
         ("shape", np.float64, (WIDTH,)),  # which that is
     ]
 )
-"""Working space of a call.
-
-A record: a slice of its fields, unlike one of an array, counts no references, and the counting
-is atomic, dearer than what is done with the slice.
-"""
+"""Working space of a call: one record, so that it is handed on as one argument."""
 
 
 def grid_of(rate_hz: float) -> tuple[int, int, int]:

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from telesurv_kernels._candidates import MEMORY, middle
 from telesurv_kernels._dtypes import NOISE_SHIFT, UNSURE
 from telesurv_kernels._jit import kernel
 from telesurv_kernels._lanes import LEADS
@@ -16,7 +17,7 @@ from telesurv_kernels._peaks import strength
 
 ABSENT, SILENT, FOR, UNREAD = 0, 1, 2, 3  # what a lead says of a peak
 
-RR = 8  # intervals remembered
+RR = MEMORY  # intervals remembered
 RR_KNOWN = 4  # so many make a usual one
 RR_FIRST_NS = 800_000_000
 RR_NS = (350_000_000, 1_500_000_000)  # the usual RR is taken to be within
@@ -57,19 +58,10 @@ FEATURES = 18
 @kernel
 def usual(s: Any) -> int:
     """Return the usual RR: the median of the last ones, within bounds."""
-    size = min(s["beats"] - 1, RR)
-    if size < RR_KNOWN:
+    if s["beats"] - 1 < RR_KNOWN:
         return RR_FIRST_NS
-    middle: Any = 0
-    for i in range(size):
-        below = 0
-        for j in range(size):
-            earlier = s["rr_ns"][j] == s["rr_ns"][i] and j < i
-            if s["rr_ns"][j] < s["rr_ns"][i] or earlier:
-                below += 1
-        if below == size // 2:
-            middle = s["rr_ns"][i]
-    within: int = max(min(middle, RR_NS[1]), RR_NS[0])
+    usual_ns = middle(s["rr_ns"], s["beats"] - 1, 0.5)
+    within: int = max(min(usual_ns, RR_NS[1]), RR_NS[0])
     return within
 
 

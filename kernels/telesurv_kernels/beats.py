@@ -122,7 +122,7 @@ __all__ = [
 ]
 
 VERSION = 3
-"""Of state and rule; a snapshot of another version is not taken over."""
+"""Of state and rule: rises when the meaning of either changes."""
 
 FINDING = np.dtype(
     [

@@ -70,7 +70,7 @@ from telesurv_kernels._kinds import (
 from telesurv_kernels.quality import MISSING_CODE
 
 VERSION = 1
-"""Of state and rule; a snapshot of another version is not taken over."""
+"""Of state and rule: rises when the meaning of either changes."""
 
 BLOCK_HZ_MAX = 160.0  # of blocks: RING of them last 3.2 s
 HALF_S = 0.11  # of a QRS about its centre

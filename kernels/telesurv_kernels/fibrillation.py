@@ -65,7 +65,7 @@ from telesurv_kernels._waveform import (
 from telesurv_kernels.quality import CONSTANT, LEAD_OFF_BIT, MISSING
 
 VERSION = 1
-"""Of state and rule; a snapshot of another version is not taken over.
+"""Of state and rule: rises when the meaning of either changes.
 
 Where this state is learnt again, that of `rhythm` has to be, too: it may be waiting for the end
 of a fibrillation of which this kernel then knows nothing.

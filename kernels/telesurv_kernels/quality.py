@@ -59,7 +59,7 @@ from telesurv_kernels._noise import (
 )
 
 VERSION = 2
-"""Of state and rule; a snapshot of another version is not taken over."""
+"""Of state and rule: rises when the meaning of either changes."""
 
 MISSING_CODE = NO_MEASUREMENT
 """The sample code that stands for no measurement."""

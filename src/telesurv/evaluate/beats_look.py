@@ -15,6 +15,7 @@ from telesurv.evaluate.beats import (
     read_reference,
 )
 from telesurv.evaluate.figures import Figures, Spread
+from telesurv.evaluate.leads import LeadsReport
 from telesurv.evaluate.view import (
     Card,
     Folders,
@@ -104,7 +105,7 @@ def notes(report: BeatsReport) -> list[str]:
     return said
 
 
-def drawn(report: BeatsReport) -> list[str]:
+def drawn(report: BeatsReport | LeadsReport) -> list[str]:
     """Return sensitivity against predictivity, and the delays."""
     points = [
         plots.Point(
@@ -176,13 +177,13 @@ def _tables(report: BeatsReport, *, intervals: bool) -> list[Table]:
     for one in records:
         name = named(one.folder, one.record, report.folders)
         times = (whole(one.offset_ms), *_spread(one.decided))
-        rows.append((name, one.lead, *_shares(one.figures, intervals), *times))
+        rows.append((name, one.lead, *shares(one.figures, intervals), *times))
         parts.append((name, *_in_readable(one.readable, noise, intervals)))
     times = (whole(report.offset_ms), *_spread(report.decided))
-    totals = [("gross", "", *_shares(report.gross, intervals), *times)]
+    totals = [("gross", "", *shares(report.gross, intervals), *times)]
     without = report.gross_without_paced
     if report.gross != without and without.beats:
-        totals.append(("gross without paced", "", *_shares(without, intervals), *[""] * 4))
+        totals.append(("gross without paced", "", *shares(without, intervals), *[""] * 4))
     average = (percent(report.average_sensitivity), percent(report.average_predictivity))
     totals.append(("average", "", "", "", "", *average, *[""] * 5))
     heads = READABLE if noise else (READABLE[0], READABLE[1], *READABLE[4:])
@@ -195,7 +196,8 @@ def _tables(report: BeatsReport, *, intervals: bool) -> list[Table]:
     ]
 
 
-def _shares(one: Figures, intervals: bool) -> tuple[str, ...]:
+def shares(one: Figures, intervals: bool) -> tuple[str, ...]:
+    """Return counts, sensitivity, predictivity and F1 as a table has them."""
     counts = (str(one.beats), str(one.missed), str(one.invented))
     if intervals:
         sensitivity = between(one.sensitivity, one.sensitivity_interval)
@@ -206,7 +208,7 @@ def _shares(one: Figures, intervals: bool) -> tuple[str, ...]:
 
 def _in_readable(one: Readable, noise: bool, intervals: bool) -> tuple[str, ...]:
     noisy = (str(one.noisy_s), percent(one.noisy_readable, 1)) if noise else ()
-    return (percent(one.readable, 1), *noisy, *_shares(one.figures, intervals))
+    return (percent(one.readable, 1), *noisy, *shares(one.figures, intervals))
 
 
 def _readable_below(report: BeatsReport) -> str:

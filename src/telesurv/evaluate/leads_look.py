@@ -6,9 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
-from telesurv.evaluate import plots
 from telesurv.evaluate.beats import Reference, Stretch, read_reference
-from telesurv.evaluate.figures import Figures
+from telesurv.evaluate.beats_look import drawn, shares
 from telesurv.evaluate.leads import LeadsReport, compare, peaks_of
 from telesurv.evaluate.view import (
     Card,
@@ -17,7 +16,6 @@ from telesurv.evaluate.view import (
     Mark,
     Picture,
     Table,
-    between,
     named,
     percent,
     whole,
@@ -82,27 +80,6 @@ def notes(report: LeadsReport) -> list[str]:
     ]
 
 
-def drawn(report: LeadsReport) -> list[str]:
-    """Return sensitivity against predictivity, and the delays."""
-    points = [
-        plots.Point(
-            named(one.folder, one.record, report.folders),
-            one.figures.predictivity,
-            one.figures.sensitivity,
-            one.figures.predictivity_interval,
-            one.figures.sensitivity_interval,
-        )
-        for one in report.records
-    ]
-    gross = report.gross
-    mark = plots.Point("gross", gross.predictivity, gross.sensitivity, None, None)
-    axes = ("positive predictivity %", "sensitivity %")
-    return [
-        plots.scatter("Each record, with 95 % intervals", points, mark, axes),
-        plots.histogram("Signal after the R-peak until it was known", report.delays, "beats"),
-    ]
-
-
 def pictures(report: LeadsReport, folders: Folders) -> Iterator[Picture]:
     """Yield the worst stretches, on the first lead."""
     for stretch in report.worst:
@@ -151,22 +128,13 @@ def _tables(report: LeadsReport, *, intervals: bool) -> list[Table]:
         name = named(one.folder, one.record, report.folders)
         alone = ", ".join(f"{of.missed} + {of.invented}" for of in one.alone)
         times = map(whole, (one.decided.median_ms, one.decided.p99_ms, one.decided.max_ms))
-        rows.append((name, "+".join(one.leads), *_shares(one.figures, intervals), alone, *times))
+        rows.append((name, "+".join(one.leads), *shares(one.figures, intervals), alone, *times))
     best = report.gross_best
     times = map(whole, (report.decided.median_ms, report.decided.p99_ms, report.decided.max_ms))
     average = (percent(report.average_sensitivity), percent(report.average_predictivity))
     totals = [
-        ("gross", "", *_shares(report.gross, intervals), "", *times),
-        ("best lead of each", "", *_shares(best, intervals), "", "", "", ""),
+        ("gross", "", *shares(report.gross, intervals), "", *times),
+        ("best lead of each", "", *shares(best, intervals), "", "", "", ""),
         ("average", "", "", "", "", *average, "", "", "", "", ""),
     ]
     return [Table("All leads together", HEADS, rows, totals)]
-
-
-def _shares(one: Figures, intervals: bool) -> tuple[str, ...]:
-    counts = (str(one.beats), str(one.missed), str(one.invented))
-    if intervals:
-        sensitivity = between(one.sensitivity, one.sensitivity_interval)
-        predictivity = between(one.predictivity, one.predictivity_interval)
-        return (*counts, sensitivity, predictivity, percent(one.f1))
-    return (*counts, *map(percent, (one.sensitivity, one.predictivity, one.f1)))
