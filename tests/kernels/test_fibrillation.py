@@ -53,7 +53,8 @@ def signal(pieces: list[Piece], rate_hz: float = RATE_HZ, seed: int = 1) -> tupl
         n = round(length_s * rate_hz)
         t = np.arange(n) / rate_hz
         bits = np.zeros(n, np.uint8)
-        if what == "flutter":  # a rate that wanders, as it does
+        if what in ("flutter", "moving"):  # a rate that wanders, as it does
+            bits[:] = k.MOTION if what == "moving" else 0
             phase = 2 * np.pi * np.cumsum(number + 0.3 * np.sin(t)) / rate_hz
             mv = 0.4 * np.sin(phase) + 0.1 * np.sin(2.2 * phase)
         elif what == "beats":
@@ -157,6 +158,18 @@ def test_the_unreadable_neither_begins_nor_ends_it(bit: int) -> None:
     assert said([NORMAL, *short, NORMAL]) == []
 
 
+def test_flutter_that_is_taken_for_motion_is_found() -> None:
+    moving: list[Piece] = [("flutter", 2.0, 3.0), ("moving", 1.5, 3.0), ("flutter", 3.0, 3.0)]
+    on, off = said([NORMAL, *moving, NORMAL])
+    assert (on[0], off[0]) == ("on", "off")
+    assert abs(on[1] - 20) <= 1
+    # What is masked for another reason besides is not readable.
+    samples, mask = signal([NORMAL, *moving, NORMAL])
+    mask[mask == k.MOTION] |= 4
+    found, _ = run(samples, mask)
+    assert not (found["kind"] == ON).any()
+
+
 def test_a_candidate_comes_first_and_goes_last() -> None:
     pieces: list[Piece] = [NORMAL, ("flutter", 15.0, 5.0), NORMAL]
     (_, onset, detected), (_, end, _) = said(pieces)
@@ -190,7 +203,7 @@ def test_a_candidate_is_none_for_more_than_four_seconds() -> None:
 PIECES = st.lists(
     st.one_of(
         st.tuples(
-            st.sampled_from(["flutter"]),
+            st.sampled_from(["flutter", "moving"]),
             st.sampled_from([2.0, 4.5, 5.0, 9.0]),
             st.sampled_from([2.4, 2.9, 3.3, 5.0, 7.5]),
         ),

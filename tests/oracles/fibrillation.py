@@ -70,7 +70,9 @@ def blocks_of(
         sums[w.SLOPE_SQUARED] = sum(slope[i] ** 2 for i in there)
         sums[w.LEFT] = sum(abs(y[i] + e) for i, e in zip(there, earlier, strict=True))
         sums[w.WHOLE] = sum(abs(y[i]) + abs(e) for i, e in zip(there, earlier, strict=True))
-        readable = not bits[number * size : (number + 1) * size].any()
+        masked = bits[number * size : (number + 1) * size]
+        even = sums[w.LEFT] <= k.EVEN_LEAKAGE * sums[w.WHOLE]
+        readable = bool(np.isin(masked, (0, k.MOTION) if even else (0,)).all())
         made.append(Block(at + (number + 1) * size * step, readable, sums))
         lag = first_lag
         if number + 1 >= w.WINDOW and all(block.readable for block in made[-w.WINDOW :]):
