@@ -1,15 +1,17 @@
-"""What `leads` says of the heart as a whole: whether it fibrillates, and which lead shows it.
+"""What `leads` says of the heart as a whole: how far it is known, whether it fibrillates.
 
-Both work on the fields of the state (`s`) of one row; `leads` describes the rules.
+And which lead shows it. All work on the fields of the state (`s`) of one row; `leads` describes
+the rules.
 """
 
 from typing import Any
 
 from numpy.typing import NDArray
 
-from telesurv_kernels._dtypes import FIBRILLATION, PRESENT
+from telesurv_kernels._dtypes import FIBRILLATION, MARK, PRESENT
 from telesurv_kernels._jit import kernel
-from telesurv_kernels._lanes import CALM_OCTAVES, LEADS, better, speaks
+from telesurv_kernels._lanes import CALM_OCTAVES, LEADS, better, none_speaks, speaks
+from telesurv_kernels._peaks import first_beat
 from telesurv_kernels._vote import out
 
 ORGANISED_NS = 2_500_000_000  # a lead whose last beat is older shows no rhythm
@@ -61,3 +63,33 @@ def fibrillation(
     if fibrillates == 0:
         since_ns = time_ns
     return out(findings, found, at, FIBRILLATION, since_ns, float(fibrillates), 0)
+
+
+@kernel
+def readable_ns(s: Any, lane: int, until_ns: int) -> int:
+    """Return how long a lane was readable since the heart's last MARK."""
+    begin_ns = max(s["readable_ns"][lane], s["marked_ns"])
+    length_ns: int = max(min(s["mark_ns"][lane], until_ns) - begin_ns, 0)
+    return length_ns
+
+
+@kernel
+def mark(s: Any, at: tuple[int, int, int], findings: NDArray[Any], found: int) -> int:
+    """Say how far all leads that speak have decided, and whether one of them could read."""
+    until_ns = s["now_ns"]
+    for lane in range(LEADS):
+        if speaks(s, lane):
+            until_ns = min(until_ns, s["mark_ns"][lane])
+    first = first_beat(s)
+    if first >= 0:
+        until_ns = min(until_ns, s["evidence_ns"][first])
+    if until_ns <= s["marked_ns"] or none_speaks(s):
+        return found
+    longest_ns: Any = 0
+    for lane in range(LEADS):
+        if speaks(s, lane):
+            longest_ns = max(longest_ns, readable_ns(s, lane, until_ns))
+    s["marked_ns"] = until_ns
+    s["resumed"] = 0
+    found = out(findings, found, at, MARK, until_ns, float(longest_ns), 0)
+    return fibrillation(s, at, until_ns, findings, found)

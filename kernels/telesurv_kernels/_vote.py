@@ -40,9 +40,10 @@ from telesurv_kernels._testimony import (
 
 PAIR_NS = 180_000_000  # beats of two leads this close are one
 REJECT_PAIR_NS = 140_000_000  # and a beat and what another lead rejected
+NEVER_NS = 1 << 62
 APART_NS = 100_000_000  # further apart, the clearer of two peaks is the beat's
 FAR_NS = 140_000_000  # and so far, it lies between them
-PATIENCE_NS = 850_000_000  # what is not said by now is not waited for
+PATIENCE_NS = 950_000_000  # a lead decides within 750 ms, and its peak may be 180 ms later
 ALIVE_NS = 2_500_000_000  # a lead that found a beat within this is asked though it is unreadable
 UNSURE_ODDS = 100.0  # any lead that is readable is told rather than one that is not
 KEEP = 1.0  # log-odds by which another lead must be better to be followed
@@ -289,17 +290,35 @@ def _drop_mates(s: Any) -> None:
 
 
 @kernel
+def due(s: Any) -> int:
+    """Return when the first peak that waits is judged at the latest; NEVER_NS: none waits."""
+    first = first_beat(s)
+    if first < 0:
+        return NEVER_NS
+    return int(max(s["evidence_ns"][first] + PATIENCE_NS, s["now_ns"]))
+
+
+@kernel
 def decide(
-    s: Any, p: Any, at: tuple[int, int, int], force: bool, findings: NDArray[Any], found: int
+    s: Any,
+    p: Any,
+    at: tuple[int, int, int],
+    late: bool,
+    force: bool,
+    findings: NDArray[Any],
+    found: int,
 ) -> int:
-    """Judge the peaks that can be judged, in the order of time; all of them by `force`."""
+    """Judge the peaks that can be judged, in the order of time.
+
+    Those of which a lead may still tell are judged if they are `late`, or by `force`.
+    """
     while True:
         _fold(s)
         first = first_beat(s)
         if first < 0:
             return found
-        wait = not force and s["now_ns"] < s["evidence_ns"][first] + PATIENCE_NS
-        if wait and _is_open(s, first):
+        waits = not late or s["now_ns"] < s["evidence_ns"][first] + PATIENCE_NS
+        if waits and not force and _is_open(s, first):
             return found
         _poll(s, first)
         followed = _followed(s, first)

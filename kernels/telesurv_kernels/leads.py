@@ -15,8 +15,10 @@ and writes the BEAT, MARK, GAP and FIBRILLATION events of the heart, for the eve
 2. **One lead** is passed through as it is, and at once after those first seconds.
 3. **Several.** Peaks of different leads within 180 ms are one QRS: no two beats are closer than
    200 ms, and the largest deflection of one QRS may lie at its begin in one lead and at its end
-   in another. A peak is judged when all leads that speak have decided up to 180 ms after it, or
-   850 ms after it: a weak one is decided 750 ms after it, and may come later in another lead.
+   in another. A peak is judged when all leads that speak have decided up to 180 ms after it, and
+   950 ms after it at the latest: `beats` decides the weakest within 750 ms. That instant need not
+   be one at which a lead says something: all that leads decided up to it is weighed, nothing of
+   what they decided later.
    A lead speaks from its first MARK after a GAP on, while its MARKs are no older than 1.5 s.
    Agreement of all is a beat. Else log-odds are summed (`_testimony`):
 
@@ -53,7 +55,8 @@ physiology leaves no choice.
 
 Decision delay: none for one lead, but what is decided in the first 4 s (with frames of 1 s) of a
 signal comes when they are over. For several, what the slowest lead that speaks needs, and for
-beats 0.85 s and one distance between MARKs after the R-peak at most, rarely over 0.75 s.
+beats 0.95 s after the R-peak at most, rarely over 0.75 s; beats of the first 2 s of a signal come
+when `beats` has learnt it.
 """
 
 from typing import Any
@@ -72,7 +75,7 @@ from telesurv_kernels._dtypes import (
     POSITION,
     RUN_SHIFT,
 )
-from telesurv_kernels._heard import fibrillation, shown
+from telesurv_kernels._heard import fibrillation, mark, readable_ns, shown
 from telesurv_kernels._jit import entry, kernel
 from telesurv_kernels._lanes import (
     LEADS,
@@ -88,19 +91,18 @@ from telesurv_kernels._lanes import (
     reach_ns,
     ripe,
     set_back,
-    speaks,
     there,
     wait,
     waits,
     went_back,
 )
 from telesurv_kernels._lead_weights import WEIGHTS
-from telesurv_kernels._peaks import EVIDENCE, first_beat, hold
+from telesurv_kernels._peaks import EVIDENCE, hold
 from telesurv_kernels._runs import follow
 from telesurv_kernels._testimony import FEATURES, REFRACTORY_NS, RR
-from telesurv_kernels._vote import count, decide, out
+from telesurv_kernels._vote import count, decide, due, out
 
-VERSION = 2
+VERSION = 3
 """Rises when the meaning of the state changes."""
 
 
@@ -187,10 +189,10 @@ def capacity(samples: int, segments: int) -> int:
     samples : number of events given
     segments : distinct rows among them, or more
 
-    Each event leads to one of its own, and to a MARK, a GAP or FIBRILLATION; those that wait
-    may all come at once.
+    Each event leads to one of its own, and to a MARK, a GAP or FIBRILLATION, and a peak to
+    another of each when its time is over; those that wait may all come at once.
     """
-    return 4 * samples + (4 * QUEUE + EVIDENCE) * segments
+    return 6 * samples + 6 * (QUEUE + EVIDENCE) * segments
 
 
 @entry
@@ -234,6 +236,7 @@ def advance(
             found = _take(s, p, event, findings, found)
         if event["kind"] == POSITION and event["time_ns"] > 0:
             s["reached_ns"] = reach_ns(s)
+            found = _elapse(s, p, event, s["reached_ns"] + 1, findings, found)
             at = (event["row"], event["segment"], s["reached_ns"])
             findings[found]["lead"] = event["lead"]
             found = out(findings, found, at, POSITION, s["reached_ns"], 0.0, 0)
@@ -243,12 +246,33 @@ def advance(
 @kernel
 def _take(s: Any, p: Any, event: Any, findings: NDArray[Any], found: int) -> int:
     """Take the first event that waits, and say which lead shows what it decides."""
+    found = _elapse(s, p, event, s["queue_decided_ns"][0], findings, found)
     until = _decide(s, p, event, findings, found)
+    return _show(s, findings, found, until)
+
+
+@kernel
+def _show(s: Any, findings: NDArray[Any], found: int, until: int) -> int:
+    """Say of the findings from `found` to `until` which lead shows them; return `until`."""
     lead = shown(s)
     for at in range(found, until):
         beat = findings[at]["kind"] == BEAT
         findings[at]["lead"] = findings[at]["flags"] >> LEAD_SHIFT if beat else lead
     return until
+
+
+@kernel
+def _elapse(s: Any, p: Any, event: Any, until_ns: int, findings: NDArray[Any], found: int) -> int:
+    """Let time pass up to `until_ns`: judge peaks for which no lead is waited for any longer."""
+    while True:
+        due_ns = due(s)
+        if due_ns >= until_ns:
+            return found
+        s["now_ns"] = due_ns
+        at = (event["row"], event["segment"], due_ns)
+        until = decide(s, p, at, True, False, findings, found)
+        until = mark(s, at, findings, until)
+        found = _show(s, findings, found, until)
 
 
 @kernel
@@ -275,7 +299,7 @@ def _decide(s: Any, p: Any, event: Any, findings: NDArray[Any], found: int) -> i
         if other != lane and there(s, other):
             others += 1
     if others == 0 and s["alone"] != s["lead"][lane]:
-        found = decide(s, p, at, True, findings, found)
+        found = decide(s, p, at, True, True, findings, found)
         s["alone"] = s["lead"][lane]
         found = fibrillation(s, at, time_ns, findings, found)
     elif others > 0:
@@ -291,8 +315,8 @@ def _decide(s: Any, p: Any, event: Any, findings: NDArray[Any], found: int) -> i
             return _resume(s, p, at, time_ns, findings, found)
     elif kind == FIBRILLATION:
         found = fibrillation(s, at, time_ns, findings, found)
-    found = decide(s, p, at, False, findings, found)
-    return _mark(s, at, findings, found)
+    found = decide(s, p, at, False, False, findings, found)
+    return mark(s, at, findings, found)
 
 
 @kernel
@@ -325,7 +349,7 @@ def _pass(
             # Another lead spoke before.
             if time_ns <= s["marked_ns"]:
                 return found
-            value = float(_readable(s, lane, time_ns))
+            value = float(readable_ns(s, lane, time_ns))
         s["marked_ns"] = time_ns
         s["resumed"] = 0
     elif kind == GAP:
@@ -352,36 +376,6 @@ def _resume(
     s: Any, p: Any, at: tuple[int, int, int], time_ns: int, findings: NDArray[Any], found: int
 ) -> int:
     """Begin anew after a time of which no lead told."""
-    found = decide(s, p, at, True, findings, found)
+    found = decide(s, p, at, True, True, findings, found)
     _restart(s, time_ns)
     return out(findings, found, at, GAP, time_ns, 0.0, 0)
-
-
-@kernel
-def _readable(s: Any, lane: int, until_ns: int) -> int:
-    """Return how long a lane was readable since the heart's last MARK."""
-    begin_ns = max(s["readable_ns"][lane], s["marked_ns"])
-    length_ns: int = max(min(s["mark_ns"][lane], until_ns) - begin_ns, 0)
-    return length_ns
-
-
-@kernel
-def _mark(s: Any, at: tuple[int, int, int], findings: NDArray[Any], found: int) -> int:
-    """Say how far all leads that speak have decided, and whether one of them could read."""
-    until_ns = s["now_ns"]
-    for lane in range(LEADS):
-        if speaks(s, lane):
-            until_ns = min(until_ns, s["mark_ns"][lane])
-    first = first_beat(s)
-    if first >= 0:
-        until_ns = min(until_ns, s["evidence_ns"][first])
-    if until_ns <= s["marked_ns"] or none_speaks(s):
-        return found
-    readable_ns: Any = 0
-    for lane in range(LEADS):
-        if speaks(s, lane):
-            readable_ns = max(readable_ns, _readable(s, lane, until_ns))
-    s["marked_ns"] = until_ns
-    s["resumed"] = 0
-    found = out(findings, found, at, MARK, until_ns, float(readable_ns), 0)
-    return fibrillation(s, at, until_ns, findings, found)

@@ -147,9 +147,20 @@ class Heart:
         ]
         return min(near, key=lambda peak: abs(peak.time - first.time), default=None)
 
+    def elapse(self, until: int) -> None:
+        """Judge what has waited long enough before `until`."""
+        while first := next((peak for peak in self.peaks if peak.beat), None):
+            due = max(first.time + v.PATIENCE_NS, self.now)
+            if due >= until:
+                return
+            self.now = due
+            self.decide(late=True)
+            self.mark()
+
     def take(self, event: Any) -> None:
         kind, time = int(event["kind"]), int(event["time_ns"])
         lead, value, flags = int(event["lead"]), float(event["value"]), int(event["flags"])
+        self.elapse(int(event["decided_ns"]))
         self.now = int(event["decided_ns"])
         self.ears[lead].hear(kind, time, value, flags)
         if kind == d.GAP and not self.speakers() and not self.resumed:
@@ -165,14 +176,14 @@ class Heart:
         self.decide()
         self.mark()
 
-    def decide(self, force: bool = False) -> None:
+    def decide(self, late: bool = False, force: bool = False) -> None:
         while True:
             self.fold()
             first = next((peak for peak in self.peaks if peak.beat), None)
             if first is None:
                 return
-            wait = not force and self.now < first.time + v.PATIENCE_NS
-            if wait and any(self.may_follow(first, lead) for lead in self.speakers()):
+            over = force or (late and self.now >= first.time + v.PATIENCE_NS)
+            if not over and any(self.may_follow(first, lead) for lead in self.speakers()):
                 return
             mates, votes = self.poll(first)
             voices = [lead for lead, vote in votes.items() if vote == t.FOR]
@@ -358,9 +369,11 @@ class Heart:
 
 def leads(events: NDArray[Any], p: Any) -> list[Event]:
     """Return all that a heart's leads say together; two leads at least."""
-    events = events[events["kind"] != d.POSITION]
+    positions, events = (events[events["kind"] == d.POSITION], events[events["kind"] != d.POSITION])
     numbers = sorted(set(events["lead"].tolist()))
     heart = Heart(p, {number: Ear() for number in numbers})
     for index in np.lexsort((np.arange(len(events)), events["lead"], events["decided_ns"])):
         heart.take(events[index])
+    ends = [positions["time_ns"][positions["lead"] == number].max() for number in numbers]
+    heart.elapse(int(min(ends)) + 1)
     return heart.out
