@@ -241,12 +241,21 @@ def ectopy_case() -> Case:
 
 
 def atrial_case() -> Case:
-    """Sinus rhythm with ventricular beats, atrial fibrillation with a hole in it, and again."""
+    """Sinus rhythm with ventricular beats, atrial fibrillation with a hole in it, and again.
+
+    The second time the ventricles fibrillate in it.
+    """
     rng = np.random.default_rng(8)
-    still = 0.8 * (1 + rng.normal(0, 0.01, 330))
-    rr = np.concatenate([still[:60], 0.7 * rng.lognormal(0, 0.2, 120), still[60:]])
+    still = 0.8 * (1 + rng.normal(0, 0.01, 250))
+    rr = np.concatenate([still[:60], *(0.7 * rng.lognormal(0, 0.2, (2, 120))), still[60:]])
+    rr = np.concatenate([rr[:180], still[:150], rr[180:]])
     letters = "".join(rng.choice(list("NNNNNNNVS"), len(rr) + 1))
-    events = events_of(beats_of(letters, rr.tolist()), unreadable=[(80.0, 83.0)])
+    shocked = (sum(rr[:400]), sum(rr[:410]))
+    events = events_of(
+        beats_of(letters, rr.tolist()), unreadable=[(80.0, 83.0)], fibrillation=[shocked]
+    )
+    present = (events["kind"] == _dtypes.FIBRILLATION) & (events["value"] > 0)
+    events["value"][present] = _dtypes.PRESENT
     return Case(KERNELS["atrial"], KERNELS["atrial"].params(), {"events": events})
 
 

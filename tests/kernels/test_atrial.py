@@ -9,11 +9,13 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from beat_cases import START, beats_of, events_of, plain, run, told, wild
-from oracles.atrial import atrial
+from oracles.atrial import atrial, irregular, pairs_of
 from telesurv_kernels import _dtypes as d
 from telesurv_kernels import atrial as k
+from telesurv_kernels._pairs import WINDOW
 
 AF = "atrial-fibrillation"
+WHEN = ("onset", "detected")
 
 
 def fibrillating(beats: int, seed: int = 1, mean_s: float = 0.7) -> list[float]:
@@ -66,9 +68,20 @@ def test_a_first_window_that_is_irregular_begins_where_signal_does() -> None:
 
 def test_less_than_30_s_are_none() -> None:
     assert found(sinus(100) + fibrillating(30) + sinus(200)) == []
-    fast = fibrillating(45, mean_s=0.4)
-    assert sum(fast) < 20
-    assert found(sinus(100, mean_s=0.45) + fast + sinus(200, mean_s=0.45)) == []
+    fast = fibrillating(36, mean_s=0.4)
+    assert found(sinus(100, mean_s=0.7) + fast + sinus(200, mean_s=0.7)) == []
+
+
+def test_52_fast_beats_do_as_well() -> None:
+    fast = fibrillating(70, mean_s=0.4)
+    assert sum(fast) < 30
+    rr = sinus(100, mean_s=0.7) + fast + sinus(200, mean_s=0.7)
+    findings, _ = run(k, events_of(beats(rr)))
+    assert [one[0] for one in told(findings)] == ["on", "off"]
+    onset_s, detected_s = (float(findings[0][f"{of}_ns"] - START) / 1e9 for of in WHEN)
+    assert detected_s - onset_s < 30
+    times = np.array([t for t, _ in beats(rr)])
+    assert 52 <= np.sum((times > onset_s) & (times < detected_s)) <= 60
 
 
 @pytest.mark.parametrize("beat", ["N", "S", "-", "V"])
@@ -101,14 +114,48 @@ def test_it_is_found_among_ventricular_beats() -> None:
     assert [one[0] for one in found(fibrillating(300), letters)] == ["on"]
 
 
-def test_ectopy_explains_it_where_a_third_of_the_beats_is_ventricular() -> None:
+def test_ectopy_explains_it_where_a_quarter_of_the_beats_is_ventricular() -> None:
     rng = np.random.default_rng(9)
-    for share, begins in ((0.25, True), (0.45, False)):
+    for share, begins in ((0.15, True), (0.4, False)):
         letters = "".join("V" if rng.random() < share else "N" for _ in range(401))
         assert ([one[0] for one in found(fibrillating(400), letters)] == ["on"]) is begins
     # It ends none that is present.
     letters = "N" * 200 + "".join(rng.choice(list("VN"), 201))
     assert [one[0] for one in found(fibrillating(400), letters)] == ["on"]
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_early_beats_that_nobody_recognised_explain_it(seed: int) -> None:
+    # Their RR spread as wide as those of atrial fibrillation, but the rhythm shows beside them.
+    rng = np.random.default_rng(seed)
+    rr = sinus(400, seed, mean_s=0.5)
+    for early in np.flatnonzero(rng.random(399) < 0.25):
+        coupling = rng.uniform(0.5, 0.65)
+        rr[early], rr[early + 1] = rr[early] * coupling, rr[early + 1] * (2 - coupling)
+    pairs = pairs_of(events_of(beats(rr)))
+    windows = [pairs[i : i + WINDOW] for i in range(0, len(pairs) - WINDOW, 5)]
+    assert sum(irregular(window, k.LIMIT_S) for window in windows) > len(windows) / 4
+    assert found(rr) == []
+
+
+def test_rr_that_spread_too_far_are_none() -> None:
+    rng = np.random.default_rng(7)
+    assert found(rng.uniform(0.15, 2.4, 400).tolist()) == []
+    assert [one[0] for one in found(rng.uniform(0.5, 1.2, 400).tolist())] == ["on"]
+
+
+def test_it_ends_where_the_ventricles_fibrillate() -> None:
+    rr = fibrillating(300)
+    present = (0.5 + sum(rr[:150]), 0.5 + sum(rr[:180]))
+    findings = found(rr, fibrillation=[present])
+    assert [one[0] for one in findings] == ["on"]  # suspected
+    events = events_of(beats(rr), fibrillation=[present])
+    events["value"][(events["kind"] == d.FIBRILLATION) & (events["value"] > 0)] = d.PRESENT
+    (_, _, first_s, _), (off, _, end_s, burden_s), (on, _, again_s, _) = told(run(k, events)[0])
+    assert (off, on) == ("off", "on")
+    assert end_s == pytest.approx(present[0], abs=0.001)
+    assert burden_s == pytest.approx(end_s - first_s, abs=0.01)
+    assert again_s >= present[1]
 
 
 def test_bigeminy_after_it_ends_it() -> None:
@@ -143,7 +190,8 @@ def test_limits_are_parameters() -> None:
     events = events_of(beats(fibrillating(100)))
     assert len(run(k, events, params=k.params(limit_s=0.02))[0]) == 0
     assert len(run(k, events, params=k.params(shortest_s=60.0))[0]) == 1
-    assert len(run(k, events, params=k.params(shortest_s=300.0))[0]) == 0
+    never = {"shortest_s": 300.0, "shortest_beats": 300}
+    assert len(run(k, events, params=k.params(**never))[0]) == 0
 
 
 Piece = tuple[str, int]
@@ -177,9 +225,12 @@ def rhythms(draw: st.DrawFn) -> NDArray[Any]:
     holes = st.tuples(st.floats(0, whole_s), st.sampled_from([0.1, 2.0, 20.0, 45.0]))
     stretches = [(b, b + n) for b, n in draw(st.lists(holes, max_size=3))]
     where = draw(st.sampled_from(["unreadable", "gaps", "fibrillation"]))
+    value = draw(st.sampled_from([1.0, d.PRESENT]))
     stretches = stretches[:1] if where == "gaps" else stretches
     flags = [(t, f | d.UNSURE * (rng.random() < 0.005)) for t, f in beats(rr, letters)]
-    return events_of(flags, **{where: stretches})
+    events = events_of(flags, **{where: stretches})
+    events["value"][(events["kind"] == d.FIBRILLATION) & (events["value"] > 0)] = value
+    return events
 
 
 KINDS = (d.BEAT, d.MARK, d.GAP, d.FIBRILLATION)

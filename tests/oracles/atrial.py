@@ -3,8 +3,9 @@
 Shares only constants with the kernel.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import combinations
+from math import sqrt
 from typing import Any
 
 from numpy.typing import NDArray
@@ -12,6 +13,7 @@ from numpy.typing import NDArray
 from oracles.steps import Finding, steps_of
 from telesurv_kernels import _dtypes as d
 from telesurv_kernels import atrial as k
+from telesurv_kernels._pairs import ALIKE, HOLE_NS, WINDOW
 
 
 @dataclass(frozen=True)
@@ -23,6 +25,24 @@ class Pair:
     time: int
     decided: int
     ectopic: int  # ventricular and fusion beats since the pair before
+    step: int  # number of the MARK that covers it
+
+
+@dataclass(frozen=True)
+class Ventricular:
+    """The ventricles fibrillate from `time` on."""
+
+    time: int
+    decided: int
+    step: int  # number of the MARK or GAP that follows
+
+
+@dataclass
+class Stretch:
+    """Pairs without a hole, and the fibrillation of the ventricles that they follow."""
+
+    after: Ventricular | None = None
+    pairs: list[Pair] = field(default_factory=list)
 
 
 def pairs_of(events: NDArray[Any]) -> list[Pair]:
@@ -31,7 +51,7 @@ def pairs_of(events: NDArray[Any]) -> list[Pair]:
     intervals: list[int] = []  # RR between them, 0: none that counts
     ectopic = 0  # since the last of them
     all_ectopic = 0  # since the last pair
-    for step in steps_of(events):
+    for number, step in enumerate(steps_of(events)):
         if not step.readable:
             row = []
         for beat in step.beats:
@@ -48,65 +68,106 @@ def pairs_of(events: NDArray[Any]) -> list[Pair]:
                 length = (beat.time - row[-1]) // (2000 if ectopic else 1000)
                 intervals.append(length if k.RR_US_MIN <= length <= k.RR_US_MAX else 0)
                 if all(intervals[-2:]) and len(intervals) > 1:
-                    pairs.append(Pair(*intervals[-2:], beat.time, step.decided, all_ectopic))
+                    pairs.append(
+                        Pair(*intervals[-2:], beat.time, step.decided, all_ectopic, number)
+                    )
                     all_ectopic = 0
             row.append(beat.time)
             ectopic = 0
     return pairs
 
 
-def stretches_of(pairs: list[Pair]) -> list[list[Pair]]:
-    """Pairs without a hole."""
-    stretches: list[list[Pair]] = []
-    for pair in pairs:
-        if not stretches or not 0 <= pair.time - stretches[-1][-1].time <= k.HOLE_NS:
-            stretches.append([])
-        stretches[-1].append(pair)
+def ventricular_of(events: NDArray[Any]) -> list[Ventricular]:
+    found: list[Ventricular] = []
+    step = 0
+    for event in events:
+        if event["kind"] in (d.MARK, d.GAP):
+            step += 1
+        elif event["kind"] == d.FIBRILLATION and event["value"] == d.PRESENT:
+            found.append(Ventricular(event["time_ns"].item(), event["decided_ns"].item(), step))
+    return found
+
+
+def stretches_of(pairs: list[Pair], ventricular: list[Ventricular]) -> list[Stretch]:
+    stretches = [Stretch()]
+    for one in sorted([*ventricular, *pairs], key=lambda one: one.step):
+        if isinstance(one, Ventricular):
+            stretches.append(Stretch(one))
+            continue
+        before = stretches[-1].pairs[-1:]
+        if before and not 0 <= one.time - before[0].time <= HOLE_NS:
+            stretches.append(Stretch())
+        stretches[-1].pairs.append(one)
     return stretches
 
 
 def alike(a: int, b: int) -> bool:
-    return abs(a - b) * k.ALIKE < a + b
+    return abs(a - b) * ALIKE < a + b
 
 
 def irregular(window: list[Pair], limit_s: float) -> bool:
     like = [(a, b) for a, b in combinations(window, 2) if alike(a.first, b.first)]
     repeated = sum(alike(a.second, b.second) for a, b in like)
     total = sum(pair.second for pair in window)
-    return bool(repeated * total * 1e-6 < limit_s * (len(like) * k.WINDOW))
+    return bool(repeated * total * 1e-6 < limit_s * (len(like) * WINDOW))
 
 
 def mostly_ectopic(window: list[Pair]) -> bool:
-    ectopic = sum(min(pair.ectopic, k.WINDOW) for pair in window)
-    return ectopic * k.ECTOPIC_PART >= ectopic + k.WINDOW
+    ectopic = sum(min(pair.ectopic, WINDOW) for pair in window)
+    return ectopic * k.ECTOPIC_PART >= ectopic + WINDOW
+
+
+def long_enough(pairs: list[Pair], p: Any) -> bool:
+    beats = sum(1 + min(pair.ectopic, WINDOW) for pair in pairs)
+    us = sum(pair.second for pair in pairs)
+    return bool(us >= p["shortest_s"] * 1e6 or beats >= p["shortest_beats"])
+
+
+def explained(window: list[Pair]) -> bool:
+    like = [(a, b) for a, b in combinations(window, 2) if alike(a.first, b.first)]
+    repeated = sum(alike(a.second, b.second) for a, b in like)
+    total = sum(pair.second for pair in window)
+    squares = sum(pair.second**2 for pair in window)
+    spread = sqrt(squares * len(window) - total**2) / total
+    return repeated * spread > k.PEAKED * len(like) or spread > k.SPREAD_MAX
 
 
 def atrial(events: NDArray[Any], p: Any) -> list[Finding]:
     """Return all findings of one row's events."""
     found: list[Finding] = []
     present, onset, end = False, 0, 0
-    for stretch in stretches_of(pairs_of(events)):
+    for whole in stretches_of(pairs_of(events), ventricular_of(events)):
+        if whole.after and present:
+            end = max(whole.after.time, onset)
+            args = (d.ATRIAL_FIBRILLATION, 0, end, whole.after.decided, (end - onset) / 1e9, 0.0)
+            found.append((d.OFF, *args))
+            present = False
+        stretch = whole.pairs
         since: int | None = None  # first pair of the irregular, or regular, beats
         before = None
-        for last in range(k.WINDOW - 1, len(stretch)):
-            window = stretch[last - k.WINDOW + 1 : last + 1]
+        for last in range(WINDOW - 1, len(stretch)):
+            window = stretch[last - WINDOW + 1 : last + 1]
             now = irregular(window, p["limit_s"])
             now = now and (present or not mostly_ectopic(window))
             turned = now != before or since is None
             if turned:
                 back = k.ONSET_BACK if now else k.END_BACK
-                since = last - (k.WINDOW - 1 if before is None else back)
+                since = last - (WINDOW - 1 if before is None else back)
             before = now
             assert since is not None
             mine = stretch[since + 1 : last + 1]
             if not present and now:
                 if turned:
                     onset = stretch[since].time
-                if sum(pair.second for pair in mine) >= p["shortest_s"] * 1e6:
-                    rate = k.WINDOW * 60e6 / sum(pair.second for pair in window)
-                    args = (d.ATRIAL_FIBRILLATION, onset, 0, window[-1].decided, rate, 0.0)
-                    found.append((d.ON, *args))
-                    present = True
+                if not long_enough(mine, p):
+                    continue
+                if explained(window):
+                    before = False  # the next irregular window is judged anew
+                    continue
+                rate = WINDOW * 60e6 / sum(pair.second for pair in window)
+                args = (d.ATRIAL_FIBRILLATION, onset, 0, window[-1].decided, rate, 0.0)
+                found.append((d.ON, *args))
+                present = True
             elif present and not now:
                 end = max(stretch[since].time, onset)
                 if last - since >= k.REGULAR_BEATS:

@@ -45,10 +45,10 @@ _TEXTS = {
         "(limite {limit:g}/min).",
     ),
     "atrial-fibrillation": (
-        "Irregular without any pattern for over {limit:g} s, mean rate {value:.0f}/min: "
+        "Irregular without any pattern for {limit:g} s or 52 beats, mean rate {value:.0f}/min: "
         "atrial fibrillation.",
-        "Rythme irrégulier sans aucun motif pendant plus de {limit:g} s, fréquence moyenne "
-        "{value:.0f}/min : fibrillation atriale.",
+        "Rythme irrégulier sans aucun motif pendant {limit:g} s ou 52 battements, fréquence "
+        "moyenne {value:.0f}/min : fibrillation atriale.",
     ),
     "couplet": (
         "Two ventricular beats in a row, at {value:.0f}/min.",
