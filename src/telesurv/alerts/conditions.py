@@ -44,7 +44,7 @@ _TABLE = (
     Condition("pause", "physiological", "medium", "pause", unit="ms"),
     Condition("ventricular-run", "physiological", "medium", "ventricular-run", unit="/min"),
     Condition("supraventricular-tachycardia", "physiological", "medium", "atrium", 1, "/min"),
-    Condition("atrial-fibrillation", "physiological", "medium", "atrium", 2, "s"),
+    Condition("atrial-fibrillation", "physiological", "medium", "atrium", 2, "s", version=2),
     Condition("couplet", "physiological", "low", "couplet", unit="/min"),
     Condition("bigeminy", "physiological", "low", "bigeminy"),
     Condition("trigeminy", "physiological", "low", "trigeminy"),
