@@ -6,9 +6,11 @@ device time (int64 nanoseconds), and needs no samples.
 Rules (PhysioNet/CinC Challenge 2015 for asystole and the extreme rates; 3 s for a pause is
 a convention, sources say 2 to 3 s):
 
-- `asystole`: no QRS for 4 s of signal that is readable without a break. Onset: the last
-  beat, or where the readable stretch begins if that is later. Ends with the first of 3
-  beats in a row, each within 4 s of the one before. Value: seconds without a beat when found.
+- `asystole`: no QRS for 4 s of signal that is readable without a break; for 9.5 s where no 3 beats
+  in a row came before, as when an electrode that moved has come off (in the 2015 challenge no
+  true alarm began so; EC13 leaves 10 s). A plan may ask for less than 4 s. Onset: the last beat,
+  or where the readable stretch begins if that is later. Ends with the first of 3 beats in a row,
+  each within 4 s of the one before. Value: seconds without a beat when found.
   While FIBRILLATION says that fibrillation is present or a candidate it does not begin, for
   the silence may be that: 4 s later at most, since a candidate does not last longer (a silence
   that is over before the candidate is taken back is not found). Where fibrillation ended,
@@ -95,6 +97,9 @@ VERSION = 2
 ASYSTOLE_S = 4.0
 """Seconds of readable signal without a QRS (CinC 2015)."""
 
+UNSHOWN_S = 9.5
+"""The same where no rhythm was there before: what is left of the 10 s that a monitor has (EC13)."""
+
 PAUSE_S = 3.0
 """Shortest RR that is a pause, seconds (convention)."""
 
@@ -160,6 +165,7 @@ def params(
     heart_rate_high: float = 140.0,
     bradycardia_beats: int = BRADYCARDIA_BEATS,
     tachycardia_beats: int = TACHYCARDIA_BEATS,
+    asystole_s: float = ASYSTOLE_S,
 ) -> NDArray[Any]:
     """Return the PARAMS of a row, shape ``()``.
 
@@ -169,12 +175,14 @@ def params(
         bounds are checked where plans are read.
     bradycardia_beats : beats in a row of extreme bradycardia, 4 to 8
     tachycardia_beats : beats in a row of extreme tachycardia, 5 to 17
+    asystole_s : seconds without a beat that are asystole, 3 to 6
     """
     assert RETURN_BEATS < bradycardia_beats <= BRADYCARDIA_END_RR, bradycardia_beats
     assert 5 <= tachycardia_beats <= TACHYCARDIA_BEATS, tachycardia_beats
     assert 0 < heart_rate_low < heart_rate_high, (heart_rate_low, heart_rate_high)
+    assert PAUSE_S <= asystole_s < UNSHOWN_S, asystole_s
     row = np.zeros((), PARAMS)
-    row["asystole_s"] = ASYSTOLE_S
+    row["asystole_s"] = asystole_s
     row["pause_s"] = PAUSE_S
     row["brady_per_min"] = heart_rate_low
     row["brady_end_per_min"] = heart_rate_low + BRADYCARDIA_HYSTERESIS_PER_MIN
@@ -301,8 +309,9 @@ def _mark(s: Any, p: Any, event: Any, findings: NDArray[Any], found: int) -> int
 def _silence(s: Any, p: Any, until_ns: int, event: Any, findings: NDArray[Any], found: int) -> int:
     """Judge the time without a beat, from quiet_ns to `until_ns`; fibrillation is no silence."""
     quiet_ns = max(s["quiet_ns"], s["fibrillated_ns"])
-    asystole_ns = np.int64(p["asystole_s"] * 1e9)
-    if s["asystole"] == 1 or s["fibrillation"] == 1 or until_ns - quiet_ns < asystole_ns:
+    shown = s["run"] >= RETURN_BEATS or quiet_ns > s["quiet_ns"]
+    limit_ns = np.int64((p["asystole_s"] if shown else UNSHOWN_S) * 1e9)
+    if s["asystole"] == 1 or s["fibrillation"] == 1 or until_ns - quiet_ns < limit_ns:
         return found
     s["asystole"] = 1
     return put_event(findings, found, event, ON, ASYSTOLE, quiet_ns, 0, (until_ns - quiet_ns) / 1e9)

@@ -134,6 +134,7 @@ def set_limits(pool: Pool, row: int, limits: InForce) -> None:
         limits.heart_rate_high,
         limits.heart_rate_low_beats,
         limits.heart_rate_high_beats,
+        limits.asystole_s,
     )
     pool["leads_params"][row] = _leads_params()
     pool["ectopy_params"][row] = _ectopy_params()

@@ -6,7 +6,7 @@ import msgspec
 
 from telesurv.alerts.model import Limits, Plan
 from telesurv.quantities import duration_s
-from telesurv_kernels import spo2
+from telesurv_kernels import rhythm, spo2
 from telesurv_streams.frame import ROUTE_OR_PATIENT
 
 DEFAULT_PLAN = Plan(patient="", version=0)
@@ -21,6 +21,7 @@ HEART_RATE_LOW_BEATS, HEART_RATE_HIGH_BEATS = 5, 17
 BOUNDS = {
     "spo2_low": (75.0, 98.0, "%"),
     "spo2_severe": (70.0, 95.0, "%"),
+    "asystole_s": (3.0, 6.0, "s"),
     "heart_rate_low": (20.0, 60.0, "/min"),
     "heart_rate_low_beats": (4.0, 5.0, "beats"),
     "heart_rate_high": (100.0, 220.0, "/min"),
@@ -87,6 +88,7 @@ class InForce(NamedTuple):
     heart_rate_low_beats: int
     heart_rate_high: float
     heart_rate_high_beats: int
+    asystole_s: float
 
 
 def in_force(limits: Limits) -> InForce:
@@ -97,7 +99,8 @@ def in_force(limits: Limits) -> InForce:
     fast = HEART_RATE_HIGH if limits.heart_rate_high is None else limits.heart_rate_high
     few = limits.heart_rate_low_beats or HEART_RATE_LOW_BEATS
     many = limits.heart_rate_high_beats or HEART_RATE_HIGH_BEATS
-    return InForce(low, severe, slow, few, fast, many)
+    silent_s = rhythm.ASYSTOLE_S if limits.asystole_s is None else limits.asystole_s
+    return InForce(low, severe, slow, few, fast, many, silent_s)
 
 
 def interval_s(plan: Plan) -> tuple[float, float]:

@@ -29,7 +29,7 @@ class Around:
         plan = self._table.plan_of[self._row]
         limits = in_force(plan.limits)
         return {
-            "asystole": rhythm.ASYSTOLE_S,
+            "asystole": limits.asystole_s,
             "pause": rhythm.PAUSE_S * 1000,
             "extreme-bradycardia": limits.heart_rate_low,
             "extreme-tachycardia": limits.heart_rate_high,

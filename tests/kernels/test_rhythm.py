@@ -46,7 +46,16 @@ def test_two_beats_do_not_end_asystole() -> None:
 
 
 def test_asystole_of_a_row_that_never_had_a_beat_begins_where_signal_does() -> None:
-    assert said(day([("noise", 3, 0), ("silence", 4.5, 0)])) == [("on", "asystole", 3.0, 4.0)]
+    silence: Piece = ("silence", 10, 0)
+    assert said(day([("noise", 3, 0), silence])) == [("on", "asystole", 3.0, 9.5)]
+
+
+def test_silence_without_a_rhythm_before_it_is_asystole_later() -> None:
+    after_three: list[Piece] = [("noise", 3, 0), ("beats", 2.7, 0.9), ("silence", 4.5, 0)]
+    assert said(day(after_three)) == [("on", "asystole", 5.7, 4.05)]
+    after_two: list[Piece] = [("noise", 3, 0), ("beats", 1.8, 0.9)]
+    assert said(day([*after_two, ("silence", 8.6, 0), NORMAL])) == []
+    assert said(day([*after_two, ("silence", 10, 0)])) == [("on", "asystole", 4.8, 9.7)]
 
 
 @pytest.mark.parametrize("what", ["noise", "gap"])
@@ -119,7 +128,7 @@ def test_extreme_bradycardia_does_not_end_while_its_rule_holds() -> None:
 
 def test_extreme_bradycardia_does_not_begin_in_asystole_but_goes_on_through_it() -> None:
     slow: Piece = ("beats", 16, 2.0)
-    events = day([("beats", 1, 1), ("silence", 5, 0), slow])
+    events = day([("beats", 3, 1), ("silence", 5, 0), slow])
     assert [x[:2] for x in said(events)] == [
         ("on", "asystole"),
         ("off", "asystole"),

@@ -154,7 +154,10 @@ def asystoles(stretches: list[Stretch], asystole: int) -> list[Finding]:
                 points.append((following, stretch.beats[place].step))
             for until, step in points:
                 begin = max([onset, *step.ended[-1:]])
-                if until - begin >= asystole and not present and not step.fibrillation:
+                before = stretch.beats[place - 1].step.ended if place else step.ended
+                rhythm = row >= k.RETURN_BEATS and before == step.ended
+                limit = asystole if rhythm or begin > onset else int(k.UNSHOWN_S * 1e9)
+                if until - begin >= limit and not present and not step.fibrillation:
                     length = until - begin
                     found.append((d.ON, d.ASYSTOLE, begin, 0, step.decided, length / 1e9, 0.0))
                     present = True

@@ -237,12 +237,12 @@ def test_alarms_are_judged_by_what_was_known_at_five_minutes(
     assert "extreme-bradycardia" in seen["a4"]
     (a1,) = [one["seen"][0] for one in report["alarms"] if one["record"] == "a1"]
     assert 289 <= a1["onset_s"] <= 291
-    assert a1["onset_s"] + 4 <= a1["detected_s"] <= a1["onset_s"] + 5
+    assert a1["onset_s"] + 3.5 <= a1["detected_s"] <= a1["onset_s"] + 4.25
     assert a1["resolved_s"] is None
     delays = {one["condition"]: one for one in report["delays"]}
     assert delays["asystole"]["times"] == 2
-    assert 4000 <= delays["asystole"]["detected"]["median_ms"] <= 5000
-    assert re.search(r"^asystole +2 +4\.\d", text, re.MULTILINE)
+    assert 3500 <= delays["asystole"]["detected"]["median_ms"] <= 5000
+    assert re.search(r"^asystole +2 +[34]\.\d", text, re.MULTILINE)
     assert str(alarms.parent) not in out.read_text()
 
 

@@ -29,18 +29,19 @@ def test_the_smallest_plan_has_the_defaults() -> None:
     plan = read_plan(document())
     assert plan == Plan(patient="p", version=1)
     assert interval_s(plan) == (900, 300)
-    assert in_force(plan.limits) == (90, 85, 40, 5, 140, 17)
+    assert in_force(plan.limits) == (90, 85, 40, 5, 140, 17, 4)
     assert not plan.ended
     assert interval_s(DEFAULT_PLAN) == (900, 300)
 
 
 def test_a_plan_that_says_everything() -> None:
-    limits = {"spo2_low": 88, "spo2_severe": 82, "heart_rate_low": 35, "heart_rate_high": 150,
+    limits = {"spo2_low": 88, "spo2_severe": 82, "asystole_s": 3.5,
+              "heart_rate_low": 35, "heart_rate_high": 150,
               "heart_rate_low_beats": 4, "heart_rate_high_beats": 13}  # fmt: skip
     text = document(route="gw", expected_interval="1h", grace="10m", limits=limits, version=12)
     plan = read_plan(text)
     assert interval_s(plan) == (3600, 600)
-    assert in_force(plan.limits) == (88, 82, 35, 4, 150, 13)
+    assert in_force(plan.limits) == (88, 82, 35, 4, 150, 13, 3.5)
     assert route_of(plan) == "gw"
 
 
@@ -50,7 +51,7 @@ def test_the_route_is_the_patient_unless_it_is_said() -> None:
 
 def test_severe_follows_the_limit() -> None:
     assert in_force(Limits(spo2_low=88)).spo2_severe == 83
-    assert in_force(Limits(spo2_severe=80)) == (90, 80, 40, 5, 140, 17)
+    assert in_force(Limits(spo2_severe=80)) == (90, 80, 40, 5, 140, 17, 4)
 
 
 @pytest.mark.parametrize(
@@ -79,6 +80,7 @@ def test_severe_follows_the_limit() -> None:
         ({"limits": {"spo2_low": 98.1}}, "limits.spo2_low"),
         ({"limits": {"heart_rate_low": 61}}, "heart_rate_low"),
         ({"limits": {"heart_rate_high": 99}}, "heart_rate_high"),
+        ({"limits": {"asystole_s": 2.9}}, "asystole_s"),
         ({"limits": {"heart_rate_low_beats": 3}}, "heart_rate_low_beats"),
         ({"limits": {"heart_rate_high_beats": 8}}, "heart_rate_high_beats"),
         ({"limits": {"heart_rate_high_beats": 12.5}}, "heart_rate_high_beats"),

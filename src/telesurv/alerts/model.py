@@ -110,6 +110,7 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
     spo2_low: float | None = None  # desaturation below, %; 75 to 98
     spo2_severe: float | None = None  # severe desaturation below, %; 70 to 95
+    asystole_s: float | None = None  # asystole after so long without a beat, s; 3 to 6
     heart_rate_low: float | None = None  # extreme bradycardia below, /min; 20 to 60
     heart_rate_low_beats: int | None = None  # for so many beats in a row; 4 to 5
     heart_rate_high: float | None = None  # extreme tachycardia above, /min; 100 to 220

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from telesurv.evaluate import plots
 from telesurv.evaluate.alarm_score import Interval
-from telesurv.evaluate.alarms import BY_RATE, Alarm, AlarmsReport
+from telesurv.evaluate.alarms import BY_LIMIT, Alarm, AlarmsReport
 from telesurv.evaluate.figures import Spread
 from telesurv.evaluate.view import (
     Card,
@@ -66,7 +66,7 @@ def brief(report: AlarmsReport) -> list[Table]:
     limits = [
         (one.condition, *(str(count) for count in (one.tp, one.fn, one.tn, one.fp)))
         for one in report.at_default_limits.types
-        if one.type in BY_RATE
+        if one.type in BY_LIMIT
     ]
     delays = [
         (one.condition, str(one.times), *(_seconds(ms) for ms in _times(one.detected)))
@@ -74,7 +74,7 @@ def brief(report: AlarmsReport) -> list[Table]:
     ]
     return [
         Table("By type", HEADS, rows),
-        Table("Extreme rates at the default limits", HEADS[:5], limits),
+        Table("At the default limits", HEADS[:5], limits),
         Table("From onset to detection", DELAY_HEADS, delays),
     ]
 
@@ -112,7 +112,9 @@ def notes(report: AlarmsReport) -> list[str]:
         "the plot has the conditions that confirm alarms.",
         f"The plan moves the limits of extreme brady- and tachycardia by "
         f"{report.tolerance_per_min:g}/min, and asks for {report.beats[0]} slow or "
-        f"{report.beats[1]} fast beats in a row, for monitors average fewer than the definitions.",
+        f"{report.beats[1]} fast beats in a row, for monitors average fewer than the definitions; "
+        f"for asystole {report.silent_s:g} s without a beat, for an alarm comes when its 4 s are "
+        "over and not when it is known of all of them that they were silent.",
     ]
     if len(_wrong(report)) > PICTURES:
         said.append(f"Of {len(_wrong(report))} alarms judged wrongly {PICTURES} are drawn.")
