@@ -1,4 +1,4 @@
-"""Pairs of RR that follow each other: a window of them, and how many of them repeat.
+"""Pairs of RR that follow each other: a window of them, how many repeat, and what foretells them.
 
 The window lies in the state of the kernel that uses it: the fields `count`, `head`, `judged`,
 `alike`, `repeated`, `sum_us`, `ectopic`, `ectopic_sum`, `suspected`, `regular`, and the rings
@@ -17,6 +17,9 @@ WINDOW = 40
 
 ALIKE = 50
 """Two RR are alike if they differ by less than their sum / ALIKE: 4 % of their mean."""
+
+SINGULAR = 1e-9
+"""RR that alternate, or do not vary: to this part, and any line foretells them."""
 
 HOLE_NS = 30_000_000_000
 """So long without a pair, and what lay before is another window."""
@@ -87,3 +90,28 @@ def spread(s: Any) -> float:
         rr_us = np.int64(seconds[slot])
         squares += rr_us * rr_us
     return sqrt(squares * WINDOW - s["sum_us"] * s["sum_us"]) / float(s["sum_us"])
+
+
+@kernel
+def foretold(s: Any) -> float:
+    """Return the part of the variance of RR that a line through the two before foretells.
+
+    0 to 1, of a full window, by least squares over those RR whose two before are in it as well.
+    """
+    firsts, seconds = s["first_us"], s["second_us"]
+    mean_us = s["sum_us"] / WINDOW
+    aa = ab = bb = ac = bc = cc = 0.0
+    before = s["head"]
+    for step in range(1, WINDOW):
+        slot = (s["head"] + step) % WINDOW
+        if seconds[before] == firsts[slot]:
+            a = firsts[slot] - mean_us
+            b = firsts[before] - mean_us
+            c = seconds[slot] - mean_us
+            aa, ab, bb = aa + a * a, ab + a * b, bb + b * b
+            ac, bc, cc = ac + a * c, bc + b * c, cc + c * c
+        before = slot
+    rest = aa * bb - ab * ab
+    if rest <= SINGULAR * aa * bb or cc <= 0.0:
+        return 1.0
+    return ((bb * ac - ab * bc) * ac + (aa * bc - ab * ac) * bc) / (rest * cc)

@@ -4,16 +4,17 @@ Shares only constants with the kernel.
 """
 
 from dataclasses import dataclass, field
-from itertools import combinations
+from itertools import combinations, pairwise
 from math import sqrt
 from typing import Any
 
+import numpy as np
 from numpy.typing import NDArray
 
 from oracles.steps import Finding, steps_of
 from telesurv_kernels import _dtypes as d
 from telesurv_kernels import atrial as k
-from telesurv_kernels._pairs import ALIKE, HOLE_NS, WINDOW
+from telesurv_kernels._pairs import ALIKE, HOLE_NS, SINGULAR, WINDOW
 
 
 @dataclass(frozen=True)
@@ -129,7 +130,25 @@ def explained(window: list[Pair]) -> bool:
     total = sum(pair.second for pair in window)
     squares = sum(pair.second**2 for pair in window)
     spread = sqrt(squares * len(window) - total**2) / total
-    return repeated * spread > k.PEAKED * len(like) or spread > k.SPREAD_MAX
+    peaked = repeated * spread > k.PEAKED * len(like) or spread > k.SPREAD_MAX
+    return peaked or foretold(window) > k.FORETOLD_MAX
+
+
+def foretold(window: list[Pair]) -> float:
+    """The determination coefficient of each RR's regression on the two before."""
+    mean = sum(pair.second for pair in window) / WINDOW
+    rows = [
+        (pair.first, before.first, pair.second)
+        for before, pair in pairwise(window)
+        if before.second == pair.first
+    ]
+    *known, rr = np.array(rows, float).reshape(-1, 3).T - mean
+    of_known = np.stack(known, 1)
+    square = of_known.T @ of_known
+    if np.linalg.det(square) <= SINGULAR * square[0, 0] * square[1, 1] or not rr.any():
+        return 1.0
+    rest = rr - of_known @ np.linalg.lstsq(of_known, rr, rcond=None)[0]
+    return float(1 - rest @ rest / (rr @ rr))
 
 
 def atrial(events: NDArray[Any], p: Any) -> list[Finding]:
