@@ -15,6 +15,7 @@ from telesurv_kernels._peaks import first_beat
 from telesurv_kernels._vote import out
 
 ORGANISED_NS = 2_500_000_000  # a lead whose last beat is older shows no rhythm
+SHORTEST_NS = 4_000_000_000  # so long fibrillation is there when it is said to be
 
 
 @kernel
@@ -36,14 +37,17 @@ def fibrillation(
     s: Any, at: tuple[int, int, int], time_ns: int, findings: NDArray[Any], found: int
 ) -> int:
     """Say when the heart begins and ceases to fibrillate; unreadable leads have no say."""
-    asked, present, doubted, contradicted = 0, 0, 0, 0
+    asked, present, doubted, contradicted, organised_ns = 0, 0, 0, 0, 0
     leader = shown(s) + 1
     since_ns = time_ns
     for lane in range(LEADS):
+        says = s["fibrillation"][lane]
+        if speaks(s, lane) and says < PRESENT:
+            until_ns = s["beat_ns"][lane] if says == 0 else s["fibrillation_ns"][lane]
+            organised_ns = max(organised_ns, until_ns)
         if not speaks(s, lane) or s["readable_ns"][lane] >= s["mark_ns"][lane]:
             continue
         asked += 1
-        says = s["fibrillation"][lane]
         if says > present or (says == present and says > 0):
             began_ns = s["fibrillation_ns"][lane]
             since_ns = began_ns if says > present else min(since_ns, began_ns)
@@ -60,7 +64,9 @@ def fibrillation(
     if asked == 0 or fibrillates == s["fibrillates"]:
         return found
     s["fibrillates"] = fibrillates
-    if fibrillates == 0:
+    if fibrillates == PRESENT:
+        since_ns = max(since_ns, min(organised_ns, s["now_ns"] - SHORTEST_NS))
+    elif fibrillates == 0:
         since_ns = time_ns
     return out(findings, found, at, FIBRILLATION, since_ns, float(fibrillates), 0)
 

@@ -46,7 +46,8 @@ and writes the BEAT, MARK, GAP and FIBRILLATION events of the heart, for the eve
    suspects it. Another that reads, without that word and with a beat within 2.5 s, makes what is
    present suspected, unless the lead of the best rank says that it is. There is none if those
    beats stand out of a calm baseline, for fibrillation leaves no such lead, nor if the lead of
-   the best rank shows neither it nor beats: that is asystole.
+   the best rank shows neither it nor beats: that is asystole. What is present began no earlier
+   than 4 s ago if a lead showed beats, or none of it, until then.
 7. **POSITION** says with each POSITION up to when all that the leads may say was taken.
 
 Source: the combination is log-odds of witnesses. Their weights are a logistic regression

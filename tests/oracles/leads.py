@@ -364,6 +364,13 @@ class Heart:
         if present != self.fibrillates:
             self.fibrillates = present
             time = min(since) if present else time
+            if present == d.PRESENT:
+                others = [
+                    ear.since if ear.fibrillates else ear.beat
+                    for ear in self.speakers().values()
+                    if ear.fibrillates < d.PRESENT
+                ]
+                time = max(time, min(max([0, *others]), self.now - h.SHORTEST_NS))
             self.out.append((d.FIBRILLATION, time, self.now, float(present), 0))
 
 
