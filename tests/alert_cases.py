@@ -30,6 +30,9 @@ class Bedside:
     def limit(self, condition: str) -> float:
         return {"desaturation": 90.0, "lead-off": 10.0}.get(condition, 4.0)
 
+    def beats(self, condition: str) -> int:
+        return 5 if condition == "extreme-bradycardia" else 0
+
     def channel(self, timeline: int) -> str:
         return LINES[timeline][0] if timeline >= 0 else ""
 

@@ -51,6 +51,14 @@ class Around:
             "clock-skew": AHEAD_S,
         }.get(condition, 0.0)
 
+    def beats(self, condition: str) -> int:
+        """Return for how many beats in a row it has to be beyond; 0: they are not counted."""
+        limits = in_force(self._table.plan_of[self._row].limits)
+        return {
+            "extreme-bradycardia": limits.heart_rate_low_beats,
+            "extreme-tachycardia": limits.heart_rate_high_beats,
+        }.get(condition, 0)
+
     def channel(self, timeline: int) -> str:
         """Return the channel of a timeline; "" for -1."""
         return self._table.name_of[timeline][1] if timeline >= 0 else ""

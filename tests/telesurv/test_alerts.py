@@ -80,6 +80,9 @@ def test_days_and_decimals_are_french_in_french() -> None:
     assert "3 j 2 h" in reason("non-transmission", 266_400, 1200).fr
     assert "4,6 s" in reason("asystole", 4.6, 4).fr
     assert "4.6 s" in reason("asystole", 4.6, 4).en
+    assert "over 17 consecutive beats" in reason("extreme-tachycardia", 150, 140, beats=17).en
+    assert "sur 4 battements consécutifs" in reason("extreme-bradycardia", 38, 40, beats=4).fr
+    assert "sur des battements consécutifs" in reason("extreme-bradycardia", 38, 40).fr
 
 
 # Life.

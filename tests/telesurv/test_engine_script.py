@@ -75,6 +75,7 @@ def test_extreme_bradycardia(seed: int) -> None:
     beats = peaks(who)
     fifth = first_mean_rr(beats, 4, 1.5, 9)
     assert alert.priority == "high"
+    assert "over 5 consecutive beats" in alert.reason.en
     assert seconds(alert.onset) == pytest.approx(beats[fifth - 4], abs=0.05)
     proven = beats[fifth - 4] + 4 * 1.5  # no fifth beat after this makes the mean 40/min
     assert proven - 0.05 <= seconds(alert.detected) <= beats[fifth] + 1
@@ -93,6 +94,7 @@ def test_extreme_tachycardia(seed: int) -> None:
     beats = peaks(who)
     last = first_mean_rr(beats, 16, 0, 60 / 140)
     assert alert.priority == "high"
+    assert "sur 17 battements consécutifs" in alert.reason.fr
     assert seconds(alert.onset) == pytest.approx(beats[last - 16], abs=0.05)
     assert seconds(alert.detected) <= beats[last] + 1
     assert alert.resolved is not None

@@ -46,6 +46,7 @@ class Present(msgspec.Struct, kw_only=True):
     limit: float
     plan_version: int
     resolved_ns: int | None = None
+    beats: int = 0  # in a row, that the plan asks for; 0: none are counted
 
 
 class Episode(msgspec.Struct, kw_only=True):
@@ -135,7 +136,7 @@ class Episode(msgspec.Struct, kw_only=True):
             detected=moment(entry.detected_ns),
             resolved=None if resolved is None else moment(resolved),
             count=self.count,
-            reason=reason(entry.condition, entry.value, entry.limit, self.channel),
+            reason=reason(entry.condition, entry.value, entry.limit, self.channel, entry.beats),
             evidence=tuple(s for s in (self.first_strip, self.strip) if s is not None),
             evidence_complete=self.strip_complete,
             rule=Rule(

@@ -55,6 +55,10 @@ class Surroundings(Protocol):
         """Return the limit in force for a condition, in its unit."""
         ...
 
+    def beats(self, condition: str) -> int:
+        """Return for how many beats in a row it has to be beyond; 0: they are not counted."""
+        ...
+
     def channel(self, timeline: int) -> str:
         """Return the channel of a timeline; "" for -1."""
         ...
@@ -261,6 +265,7 @@ def _present(condition: Condition, change: Change, around: Surroundings) -> Pres
         value=change.value,
         limit=around.limit(condition.name),
         plan_version=around.plan_version,
+        beats=around.beats(condition.name),
     )
 
 

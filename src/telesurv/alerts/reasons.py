@@ -14,13 +14,13 @@ _TEXTS = {
         "Pause de {value:.0f} ms entre deux battements (limite {limit:.0f} ms).",
     ),
     "extreme-bradycardia": (
-        "Heart rate {value:.0f}/min over consecutive beats (limit {limit:g}/min).",
-        "Fréquence cardiaque {value:.0f}/min sur des battements consécutifs "
+        "Heart rate {value:.0f}/min over {beats}consecutive beats (limit {limit:g}/min).",
+        "Fréquence cardiaque {value:.0f}/min sur {beats}battements consécutifs "
         "(limite {limit:g}/min).",
     ),
     "extreme-tachycardia": (
-        "Heart rate {value:.0f}/min over consecutive beats (limit {limit:g}/min).",
-        "Fréquence cardiaque {value:.0f}/min sur des battements consécutifs "
+        "Heart rate {value:.0f}/min over {beats}consecutive beats (limit {limit:g}/min).",
+        "Fréquence cardiaque {value:.0f}/min sur {beats}battements consécutifs "
         "(limite {limit:g}/min).",
     ),
     "ventricular-tachycardia": (
@@ -134,7 +134,7 @@ def duration_text(seconds: float) -> str:
     return f"{days} d {hours % 24} h"
 
 
-def reason(condition: str, value: float, limit: float, channel: str = "") -> Reason:
+def reason(condition: str, value: float, limit: float, channel: str = "", beats: int = 0) -> Reason:
     """Return the sentence of a condition; of `clock-skew` also where the clock was set back.
 
     Parameters
@@ -142,13 +142,18 @@ def reason(condition: str, value: float, limit: float, channel: str = "") -> Rea
     condition : its name
     value, limit : the number that fired and its limit, in the condition's unit
     channel : the channel it was found in
+    beats : in a row, that the plan asks for; 0: not known, or none are counted
     """
     if condition == "clock-skew" and value < 0:
         condition, value = "clock-set-back", -value
     numbers: dict[str, float | str] = {"value": value, "limit": limit, "channel": channel}
     numbers |= {"duration": duration_text(value), "allowed": duration_text(limit)}
     english, french = _TEXTS[condition]
-    return Reason(en=english.format(**numbers), fr=_french(french.format(**numbers)))
+    of = f"{beats} " if beats else ""
+    return Reason(
+        en=english.format(**numbers, beats=of),
+        fr=_french(french.format(**numbers, beats=of or "des ")),
+    )
 
 
 def _french(text: str) -> str:
