@@ -10,7 +10,8 @@ rhythm nearly always; in bigeminy, trigeminy or with single early beats often, f
 intervals come like ones; in atrial fibrillation no more often than by chance. This share,
 times the mean RR in seconds, is below `limit_s` in atrial fibrillation (the logarithm of it is
 their coefficient, up to a constant): fast and unpredictable weighs more than slow and
-unpredictable, which sinus arrhythmia is, too.
+unpredictable, which sinus arrhythmia is, too. Below 55 per minute the mean stays 1.1 s: RR of slow
+atrial fibrillation vary no more in parts of their mean, and would be too like by chance.
 
 - `atrial-fibrillation`: the window is irregular for 30 s of RR (ESC 2016), or for 52 beats where
   those take less, above 104 per minute, those included that made it so; and nothing below
@@ -107,6 +108,9 @@ REGULAR_BEATS = 60
 
 LIMIT_S = 0.155
 """Share of pairs that repeat, times mean RR, in atrial fibrillation: 19 % at 75/min."""
+
+SLOW_US = 1_100_000
+"""Mean RR beyond which slower is not more regular."""
 
 SHORTEST_S = 30.0
 """ESC 2016."""
@@ -286,7 +290,7 @@ def _beat(
     if s["count"] < WINDOW:
         return found
     # Share of pairs that repeat * mean RR < limit, without a division.
-    left = s["repeated"] * s["sum_us"] * 1e-6
+    left = s["repeated"] * min(s["sum_us"], SLOW_US * WINDOW) * 1e-6
     irregular = left < p["limit_s"] * (s["alike"] * WINDOW)
     back = WINDOW - 1
     if s["judged"] == 1:

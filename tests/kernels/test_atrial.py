@@ -66,6 +66,11 @@ def test_a_first_window_that_is_irregular_begins_where_signal_does() -> None:
     assert onset_s == pytest.approx(0.5 + sum(fibrillating(100)[:2]), abs=0.001)
 
 
+def test_slow_hearts_have_it_as_well() -> None:
+    rr = (1.4 * np.random.default_rng(1).lognormal(0, 0.16, 400)).tolist()
+    assert [one[0] for one in found(sinus(100, mean_s=1.2) + rr)] == ["on"]
+
+
 def test_less_than_30_s_are_none() -> None:
     assert found(sinus(100) + fibrillating(30) + sinus(200)) == []
     fast = fibrillating(36, mean_s=0.4)

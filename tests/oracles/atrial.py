@@ -109,7 +109,7 @@ def alike(a: int, b: int) -> bool:
 def irregular(window: list[Pair], limit_s: float) -> bool:
     like = [(a, b) for a, b in combinations(window, 2) if alike(a.first, b.first)]
     repeated = sum(alike(a.second, b.second) for a, b in like)
-    total = sum(pair.second for pair in window)
+    total = min(sum(pair.second for pair in window), k.SLOW_US * WINDOW)
     return bool(repeated * total * 1e-6 < limit_s * (len(like) * WINDOW))
 
 
