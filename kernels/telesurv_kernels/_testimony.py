@@ -22,6 +22,7 @@ RR_KNOWN = 4  # so many make a usual one
 RR_FIRST_NS = 800_000_000
 RR_NS = (350_000_000, 1_500_000_000)  # the usual RR is taken to be within
 REFRACTORY_NS = 200_000_000  # no two beats are closer (300/min)
+RIVAL_NS = 300_000_000  # of two peaks of a lead that are closer `beats` may keep but one
 CLEAR_MIN, CLEAR_MAX = -1.0, 4.0  # octaves from noise to the usual beat that count
 STRENGTH_MIN, REJECTS_MIN = 0.1, 0.1  # of the usual beat
 TRACE_MIN = 0.05  # and of what was rejected
@@ -50,9 +51,11 @@ LONG_RR = 8.0  # more usual RR of silence count as so many
     LATE,
     EARLY,
     IRREGULAR,
-) = range(18)
+    SILENT_CLEAR,
+    SPLIT,
+) = range(20)
 
-FEATURES = 18
+FEATURES = 20
 
 
 @kernel
@@ -106,7 +109,27 @@ def _add(s: Any, feature: int, value: float) -> None:
 
 
 @kernel
-def _ask(s: Any, first: int, lane: int, usual_ns: int) -> None:
+def _is_busy(s: Any, lane: int, time_ns: int) -> bool:
+    """Say whether a lead found a beat so near that `beats` may have kept it instead of another."""
+    busy = time_ns - s["struck_ns"][lane] < RIVAL_NS
+    for slot in range(s["evidence"]):
+        if s["evidence_lane"][slot] == lane and s["evidence_beat"][slot] == 1:
+            busy |= abs(s["evidence_ns"][slot] - time_ns) < RIVAL_NS
+    return bool(busy)
+
+
+@kernel
+def _split(s: Any, time_ns: int) -> bool:
+    """Say whether no lead that found a peak found the beat just before: one QRS, seen twice."""
+    split = time_ns - s["last_ns"] < RIVAL_NS
+    for lane in range(LEADS):
+        if s["votes"][lane] == FOR and s["struck_ns"][lane] >= s["last_ns"]:
+            split = False
+    return bool(split)
+
+
+@kernel
+def _ask(s: Any, first: int, lane: int, usual_ns: int, time_ns: int) -> None:
     """Add what one lead says."""
     vote, slot = s["votes"][lane], s["mate"][lane]
     share = min(strength(s, slot), 1.0) if slot >= 0 else 0.0
@@ -127,6 +150,9 @@ def _ask(s: Any, first: int, lane: int, usual_ns: int) -> None:
             _add(s, TRACE_CLEAR, clear(s, slot))
         else:
             _add(s, SILENT_NOTHING, 1.0)
+            if not _is_busy(s, lane, time_ns):
+                octaves = min(max(s["contrast"][lane], 0.0), CLEAR_MAX)
+                _add(s, SILENT_CLEAR, octaves * s["found"][lane] ** RR)
     elif vote == UNREAD and slot >= 0:
         _add(s, UNREAD_TRACE, 1.0)
         _add(s, UNREAD_STRONG, np.log2(max(share, TRACE_MIN)))
@@ -142,7 +168,7 @@ def describe(s: Any, first: int, time_ns: int) -> None:
     _add(s, BIAS, 1.0)
     usual_ns = usual(s)
     for lane in range(LEADS):
-        _ask(s, first, lane, usual_ns)
+        _ask(s, first, lane, usual_ns, time_ns)
     if s["beats"] == 0:
         return
     irregular = _irregularity(s, usual_ns)
@@ -150,3 +176,5 @@ def describe(s: Any, first: int, time_ns: int) -> None:
     _add(s, LATE, min(max(share - LATE_RR, 0.0), LATE_RR_MAX))
     _add(s, EARLY, min(max(1.0 - share, 0.0) / (EARLY_MIN + irregular), EARLY_MAX))
     _add(s, IRREGULAR, irregular)
+    if _split(s, time_ns):
+        _add(s, SPLIT, 1.0)

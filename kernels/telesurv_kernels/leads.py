@@ -28,6 +28,10 @@ and writes the BEAT, MARK, GAP and FIBRILLATION events of the heart, for the eve
    - of each that did not: how often it missed beats lately, for how many RR it found none (its
      silences are not independent), and, where it rejected a peak within 140 ms, how strong that
      was and how far beats stand out of the noise: a trace in another lead is evidence for a beat;
+   - of one that shows not even a trace: how far its beats stand out of its noise, if it found
+     all of late and none within 300 ms, where `beats` may have kept the stronger of two;
+   - whether leads saw it and the beat within 300 ms before, or each but one: the R of a wide QRS
+     may be the peak of one lead, its S that of another;
    - the silence of an unreadable lead says nothing, unless it found a beat in the last 2.5 s;
      less than that of one which can be read;
    - whether the beat would come late or early to the usual RR, early the more so the steadier

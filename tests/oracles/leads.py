@@ -297,12 +297,14 @@ class Heart:
             return False
         if set(votes.values()) == {t.FOR}:
             return True
-        said = [self.said(first, lead, vote, mates.get(lead)) for lead, vote in votes.items()]
-        total = np.sum([*said, self.timing(time)], axis=0)
+        said = [self.said((first, time), lead, votes[lead], mates.get(lead)) for lead in votes]
+        total = np.sum([*said, self.timing(time, votes)], axis=0)
         return float(sum(self.p["weights"] * total)) > 0
 
-    def said(self, first: int, lead: int, vote: int, mate: Peak | None) -> NDArray[np.int64]:
-        ear, of = self.ears[lead], np.zeros(t.FEATURES)
+    def said(
+        self, at: tuple[int, int], lead: int, vote: int, mate: Peak | None
+    ) -> NDArray[np.int64]:
+        ear, of, (first, time) = self.ears[lead], np.zeros(t.FEATURES), at
         share = min(mate.strength, 1) if mate else 0.0
         trace = np.log2(max(share, t.TRACE_MIN))
         if vote == t.FOR and mate:
@@ -318,12 +320,18 @@ class Heart:
             of[t.SILENT_NOTHING if mate is None else t.TRACE] = 1
             if mate:
                 of[t.TRACE_STRONG], of[t.TRACE_CLEAR] = trace, mate.clear
+            elif not self.busy(lead, time):
+                of[t.SILENT_CLEAR] = np.clip(ear.contrast, 0, t.CLEAR_MAX) * ear.found**t.RR
         elif vote == t.UNREAD:
             of[t.UNREAD_NOTHING if mate is None else t.UNREAD_TRACE] = 1
             of[t.UNREAD_STRONG] = trace if mate else 0
         return np.rint(1000 * of).astype(np.int64)
 
-    def timing(self, time: int) -> NDArray[np.int64]:
+    def busy(self, lead: int, time: int) -> bool:
+        own = [peak.time for peak in self.peaks if peak.lead == lead and peak.beat]
+        return any(abs(at - time) < t.RIVAL_NS for at in [*own, self.ears[lead].struck])
+
+    def timing(self, time: int, votes: dict[int, int]) -> NDArray[np.int64]:
         of = np.zeros(t.FEATURES)
         of[t.BIAS] = 1
         if self.beats:
@@ -332,6 +340,9 @@ class Heart:
             of[t.LATE] = np.clip(share - t.LATE_RR, 0, t.LATE_RR_MAX)
             of[t.EARLY] = min(max(1 - share, 0) / (t.EARLY_MIN + irregular), t.EARLY_MAX)
             of[t.IRREGULAR] = irregular
+            saw = [self.ears[lead].struck for lead, vote in votes.items() if vote == t.FOR]
+            close = time - self.beats[-1] < t.RIVAL_NS
+            of[t.SPLIT] = close and max(saw) < self.beats[-1]
         return np.rint(1000 * of).astype(np.int64)
 
     def mark(self) -> None:

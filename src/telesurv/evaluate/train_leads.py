@@ -34,7 +34,7 @@ from telesurv_kernels import _testimony as t
 from telesurv_streams.frame import MISSING
 
 FOLDS, ROUNDS = 5, 4
-RIDGE = 2.0
+RIDGE = 0.1
 COPY = 0.05  # what a noisy record's peaks count
 PERIOD_S = 120.0
 SMALL = 0.04  # of a lead's amplitude
@@ -55,6 +55,8 @@ SIGNS = {
     t.UNREAD_STRONG: 1,
     t.LATE: 1,
     t.EARLY: -1,
+    t.SILENT_CLEAR: -1,
+    t.SPLIT: -1,
 }
 
 
