@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from telesurv_kernels._biquad import highpass, lowpass
+from telesurv_kernels._band import BLOCK_HZ, TAPS, WINDOW, taps_of
 from telesurv_kernels._candidates import MEMORY, PENDING, QUARTERS
 from telesurv_kernels._pulses import (
     EDGE_CODES_MIN,
@@ -23,7 +23,6 @@ from telesurv_kernels._shapes import CODES, LEARN_REACH_S, POINTS, SHAPES, grid_
 
 RATE_HZ_MIN, RATE_HZ_MAX = 100.0, 1000.0
 
-BAND_HZ = (8.0, 24.0)  # of a QRS
 POWER_S = 0.1  # about the length of a QRS
 BAND_DELAY_S = 0.012  # of the band-pass at 12 to 18 Hz
 HILL_S = 0.15  # a hill is over so long after its top
@@ -45,17 +44,14 @@ T_S = (0.36, 0.5)  # the T after a beat is largest before, and over after
 RR_S = (0.3, 1.5)  # the usual RR is taken to be within
 RR_FIRST_S = 1.0  # before any is known
 
-BLOCK_HZ = 100.0  # the band is taken from blocks of samples at this rate, or up to twice it
-BAND = 32  # blocks of the band remembered, at least POWER_S
-BAND_UV_MAX = 30000
+OFFSET_MAX = 1 << 18  # codes; sums over a block, and their bends, stay whole in single precision
 
 PARAMS = np.dtype(
     [
         ("scale_mv", np.float64),  # mV a code
         ("factor", np.int64),  # samples of a block
-        ("block_uv", np.float64),  # uV a code of their sum
-        ("high", np.float64, (5,)),  # b0, b1, b2, a1, a2 of the high-pass
-        ("low", np.float64, (5,)),  # and of the low-pass
+        ("taps", np.float32, (TAPS,)),  # of the band-pass, uV a code of a block's sum
+        ("ring", np.int64),  # of which so many are not 0, in fours
         ("power", np.int64),  # blocks
         ("floor_power", np.int64),  # sum of uV squared over so many of the weakest candidate
         ("delay", np.int64),  # samples, as all that follow; from the R-peak to the hill's top
@@ -94,18 +90,15 @@ PARAMS = np.dtype(
 STATE = np.dtype(
     [
         ("count", np.int64),  # samples seen since zero
-        ("running", np.int64),  # 1: a GAP was emitted, the filters run
+        ("going", np.int64),  # 1: a GAP was emitted, the band is taken
         ("dead", np.int64),  # length of the present masked stretch without signal
         ("missing", np.int64),  # 1: the last sample was missing
         ("offset", np.int64),  # code taken off the input, so that it begins at 0
         ("total", np.int64),  # of the present block so far, without it
-        ("last_totals", np.int64, (2,)),  # of the last blocks
         ("level", np.int64),  # sum over the present quarter's blocks of their totals,
         ("slopes", np.int64),  # of the size of their differences over two blocks
         ("bends", np.int64),  # and of their second differences
-        ("input_uv", np.float64, (2,)),  # last inputs of the high-pass
-        ("high_uv", np.float64, (2,)),  # its last outputs
-        ("filtered_uv", np.float64, (2,)),  # last outputs of the low-pass
+        ("inputs", np.float32, (TAPS,)),  # sums of the last blocks
         ("power", np.int64),  # sum of squares of the band's last blocks
         ("floor", np.int64),  # below it nothing is a candidate
         ("rising", np.int64),  # 1: top is the highest of a hill, 0: the lowest of a valley
@@ -160,7 +153,7 @@ STATE = np.dtype(
         ("tail_decay", np.float64),  # a sample
         ("readable_recent", np.int16, (QUARTERS,)),
         ("codes", np.int16, (CODES,)),
-        ("band_uv", np.int16, (BAND,)),
+        ("band_uv", np.int16, (WINDOW,)),  # of the last blocks
         ("bits", np.uint8, (CODES,)),  # mask of the samples in codes
         ("pending_flags", np.uint8, (PENDING,)),
         ("rough_recent", np.uint8, (MEMORY,)),  # 1: bends more than a heart
@@ -190,9 +183,9 @@ def params(rate_hz: float, scale_mv: float) -> NDArray[Any]:
     factor = max(1, int(rate_hz / BLOCK_HZ))
     block_hz = rate_hz / factor
     made["factor"] = factor
-    made["block_uv"] = 1000.0 * scale_mv / factor
-    made["high"] = highpass(block_hz, BAND_HZ[0])
-    made["low"] = lowpass(block_hz, BAND_HZ[1])
+    taps = taps_of(block_hz)
+    made["taps"] = taps * (1000.0 * scale_mv / factor)
+    made["ring"] = 4 * ceil(np.count_nonzero(taps) / 4)
     power = round(POWER_S * block_hz)
     made["power"] = power
     made["floor_power"] = round(power * FLOOR_UV**2)

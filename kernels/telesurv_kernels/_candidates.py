@@ -51,10 +51,32 @@ def put(
 
 
 @kernel
+def _ordered(one: Any, other: Any) -> Any:
+    """Return two values, the lesser first."""
+    return min(one, other), max(one, other)
+
+
+@kernel
+def _of_all(recent: NDArray[Any], rank: int) -> Any:
+    """Return the value at `rank` of MEMORY sorted ones: Batcher's network, without a branch."""
+    a, b, c, d = recent[0], recent[1], recent[2], recent[3]
+    e, f, g, h = recent[4], recent[5], recent[6], recent[7]
+    (a, c), (b, d), (e, g), (f, h) = _ordered(a, c), _ordered(b, d), _ordered(e, g), _ordered(f, h)
+    (a, e), (b, f), (c, g), (d, h) = _ordered(a, e), _ordered(b, f), _ordered(c, g), _ordered(d, h)
+    (a, b), (c, d), (e, f), (g, h) = _ordered(a, b), _ordered(c, d), _ordered(e, f), _ordered(g, h)
+    (c, e), (d, f) = _ordered(c, e), _ordered(d, f)
+    (b, e), (d, g) = _ordered(b, e), _ordered(d, g)
+    (b, c), (d, e), (f, g) = _ordered(b, c), _ordered(d, e), _ordered(f, g)
+    return (a, b, c, d, e, f, g, h)[rank]
+
+
+@kernel
 def middle(recent: NDArray[Any], count: int, share: float) -> Any:
     """Return the value at `share` of the sorted last min(count, MEMORY) values."""
     size = min(count, MEMORY)
     rank: Any = min(np.int64(share * size), size - 1)
+    if size == MEMORY:
+        return _of_all(recent, rank)
     some = recent[:size]
     for i in range(size):
         less = 0
@@ -70,7 +92,7 @@ def middle(recent: NDArray[Any], count: int, share: float) -> Any:
 @kernel
 def begin(s: Any, p: Any, sample: int) -> None:
     """Forget the signal before `sample`; the levels stay until beats say otherwise."""
-    s["running"] = 1
+    s["going"] = 1
     s["dead"] = 0
     s["gap"] = sample
     s["marked"] = sample // p["quarter"]
@@ -82,6 +104,9 @@ def begin(s: Any, p: Any, sample: int) -> None:
     s["pending"] = 0
     s["rr"] = p["rr_first"]
     s["due"] = ALWAYS
+    s["inputs"][:] = np.float32(0.0)
+    s["band_uv"][:] = 0
+    s["level"] = s["slopes"] = s["bends"] = 0
     for quarter in range(QUARTERS):
         s["readable_recent"][quarter] = 0
     for quarter in range(MEMORY):

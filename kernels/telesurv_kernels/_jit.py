@@ -21,11 +21,23 @@ from pathlib import Path
 from typing import Any, ParamSpec, TypeVar, cast
 
 import numba
+import numpy as np
 from numba import extending
+from numba.core import cgutils
 from numba.core.caching import UserProvidedCacheLocator
 
 P = ParamSpec("P")
 R = TypeVar("R")
+A = TypeVar("A")
+
+tools: Any = cgutils
+overload: Any = extending.overload
+
+
+def intrinsic(func: Callable[P, Any]) -> Any:
+    """Let `func` say what machine code stands for a call."""
+    made: Any = extending.intrinsic
+    return made(func)
 
 
 def source_digest() -> str:
@@ -86,9 +98,60 @@ def is_cached(func: Any) -> bool:
 
 def kernel(func: Callable[P, R]) -> Callable[P, R]:
     """Let `func` be compiled into the entries that call it, by their rules."""
-    overload: Any = extending.overload
     overload(func, jit_options=_WITHIN, strict=False)(lambda *_, **__: func)
     return func
+
+
+def borrowed(array: A) -> A:
+    """Return an array whose slices count no references to its memory.
+
+    Each slice that outlives a branch would be counted, atomically: some 10 ns, as much as the work
+    on a dozen samples. The arguments of an entry are held by its caller for as long as it runs.
+    """
+    return array
+
+
+@intrinsic
+def _without_owner(_: Any, array: Any) -> Any:
+    """Return an array as it is, but for whom it belongs to."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        made = context.make_array(signature.args[0])(context, builder, arguments[0])
+        made.meminfo = tools.get_null_value(made.meminfo.type)
+        made.parent = tools.get_null_value(made.parent.type)
+        return made._getvalue()  # noqa: SLF001  # it has no other way out
+
+    return array(array), generate
+
+
+overload(borrowed)(lambda array: lambda array: _without_owner(array))
+
+
+def scratch(dtype: np.dtype[Any]) -> Any:
+    """Return a record of zeros that lasts as long as the entry that asks for it.
+
+    It lies on the stack: memory from the heap costs a call of a second of one lead as much as its
+    analysis, where the system takes it back each time.
+    """
+    return np.zeros(1, dtype)[0]
+
+
+@intrinsic
+def _on_stack(_: Any, dtype: Any) -> Any:
+    """Return a record on the stack."""
+    record = dtype.dtype
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        size = tools.intp_t(record.size)
+        space = tools.alloca_once(builder, tools.int8_t, size)
+        space.align = 64
+        tools.memset(builder, space, size, 0)
+        return builder.bitcast(space, context.get_value_type(record))
+
+    return record(dtype), generate
+
+
+overload(scratch)(lambda dtype: lambda dtype: _on_stack(dtype))
 
 
 def entry(func: Callable[P, R]) -> Callable[P, R]:

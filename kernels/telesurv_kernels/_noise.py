@@ -215,9 +215,9 @@ def _close(s: Any, p: Any, slope: int, bend: int, level: int, left: float) -> in
     if blocks < BLOCKS:
         return 0
     found = 0
-    if _ones(s["hummed"]) >= LOUD_BLOCKS:
+    if s["hummed"] != 0 and _ones(s["hummed"]) >= LOUD_BLOCKS:
         found = MAINS
-    elif _ones(s["bent"]) >= LOUD_BLOCKS and _ones(s["smooth"]) < CALM_BLOCKS:
+    elif s["bent"] != 0 and _ones(s["bent"]) >= LOUD_BLOCKS and _ones(s["smooth"]) < CALM_BLOCKS:
         found = MUSCLE
     elif _ones(s["rough"]) >= LOUD_BLOCKS and _moves(s, p):
         found = MOTION
@@ -297,11 +297,12 @@ def _moves(s: Any, p: Any) -> bool:
     slopes, levels = s["slopes"], s["levels"]
     level = np.int64(0)
     low, high = np.int64(FAR), np.int64(-FAR)
+    slot = s["blocks"] % BLOCKS
     for age in range(BLOCKS):
-        slot = (s["blocks"] + age) % BLOCKS
         level += levels[slot]
         if age >= BASE_BLOCKS:
             level -= levels[slot - BASE_BLOCKS]
+        slot = slot + 1 if slot + 1 < BLOCKS else 0
         if age >= BASE_BLOCKS - 1:
             low = min(low, level)
             high = max(high, level)

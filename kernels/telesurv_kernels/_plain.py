@@ -18,25 +18,42 @@ NO_SIGNAL = MISSING | CONSTANT | LEAD_OFF_BIT  # bits of the mask
 
 
 @kernel
-def plain_until(
-    samples: NDArray[np.int16], mask: NDArray[np.uint8], first: int, last: int, raw: int, edge: int
-) -> int:
-    """Return the first sample of first..last that is not plain, `last` if all are.
+def is_readable(mask: NDArray[np.uint8]) -> bool:
+    """Return whether all samples of some can be read."""
+    bits = np.uint8(0)
+    for k in range(mask.size):
+        bits = np.uint8(bits | mask[k])
+    return bool(bits == 0)
 
-    `raw` is the code before the first, and `edge` the step that may begin a pacing pulse.
-    """
-    bits: Any = np.uint8(0)
-    part = mask[first:last]
-    for k in range(part.size):
-        bits |= part[k]
-    if bits & NO_SIGNAL:
-        for k in range(first, last):
-            if mask[k] & NO_SIGNAL:
-                last = k
-                break
-    if edge == EDGE_NEVER or first == last:
-        return last
-    if abs(np.int64(samples[first]) - raw) >= edge:
+
+@kernel
+def _count_readable(mask: NDArray[np.uint8]) -> int:
+    """Return how many of some samples can be read."""
+    readable = 0
+    for k in range(mask.size):
+        readable += mask[k] == 0
+    return readable
+
+
+@kernel
+def readable_of(mask: NDArray[np.uint8], first: int, last: int) -> int:
+    """Return how many samples of first..last can be read."""
+    return _count_readable(mask[first:last])
+
+
+@kernel
+def _lost(mask: NDArray[np.uint8], first: int, last: int) -> int:
+    """Return the first sample of first..last without signal, else `last`."""
+    for k in range(first, last):
+        if mask[k] & NO_SIGNAL:
+            return k
+    return last
+
+
+@kernel
+def _steep(samples: NDArray[np.int16], first: int, last: int, raw: int, edge: int) -> int:
+    """Return the first sample of first..last that steps by `edge`, else `last`."""
+    if first < last and abs(np.int64(samples[first]) - raw) >= edge:
         return first
     steep: Any = 0
     before, after = samples[first : last - 1], samples[first + 1 : last]
@@ -50,13 +67,17 @@ def plain_until(
 
 
 @kernel
-def readable_of(mask: NDArray[np.uint8], first: int, last: int) -> int:
-    """Return how many samples of first..last can be read."""
-    readable = 0
-    part = mask[first:last]
-    for k in range(part.size):
-        readable += part[k] == 0
-    return readable
+def plain_until(
+    samples: NDArray[np.int16], mask: NDArray[np.uint8], first: int, last: int, raw: int, edge: int
+) -> int:
+    """Return the first sample of first..last that is not plain, `last` if all are.
+
+    `raw` is the code before the first, and `edge` the step that may begin a pacing pulse. Each
+    look is a function of its own: where there are branches between slices of an array, a compiler
+    counts references to it at each.
+    """
+    last = last if is_readable(mask[first:last]) else _lost(mask, first, last)
+    return last if edge == EDGE_NEVER else _steep(samples, first, last, raw, edge)
 
 
 @kernel

@@ -23,6 +23,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from telesurv_kernels._band import BLOCKS, TAPS, WINDOW
 from telesurv_kernels._jit import kernel
 
 SHAPES = 4  # a normal beat, ectopic ones of two kinds, and one to learn
@@ -38,22 +39,33 @@ USES_MAX = 1000
 GAIN_MIN, GAIN_MAX = 0.5, 2.0
 FLOOR = 0.3  # of the shape's energy
 
+# In single precision, in which stretches are compared.
+SINGLE_0, SINGLE_1, SINGLE_2 = np.float32(0.0), np.float32(1.0), np.float32(2.0)
+SINGLE_GAIN_MIN, SINGLE_GAIN_MAX = np.float32(GAIN_MIN), np.float32(GAIN_MAX)
+SINGLE_FLOOR = np.float32(FLOOR)
+
 CODES = 512  # codes remembered: half a second at 1000 Hz
-WIDTH = 176  # positions of one search, the length of a shape and of its views included
+WIDTH = 200  # positions of one search, the length of a shape and of its views included
 
 WORK = np.dtype(
     [
+        ("totals", np.int32, (BLOCKS,)),  # of samples, as all that follow by block
+        ("inputs", np.float32, (TAPS + BLOCKS,)),  # of the band-pass
+        ("passed", np.float32, (BLOCKS,)),
+        ("band_uv", np.int32, (WINDOW + BLOCKS,)),
+        ("change", np.int32, (BLOCKS,)),
+        ("powers", np.int64, (BLOCKS,)),
         ("near", np.int16, (CODES,)),  # codes in one stretch
-        ("parts", np.float64, (WIDTH,)),  # sums of codes: from one position to the next,
-        ("sums", np.float64, (WIDTH,)),  # and over a stride
-        ("slopes", np.float64, (WIDTH,)),
-        ("bends", np.float64, (WIDTH,)),
-        ("slope_energy", np.float64, (WIDTH,)),
-        ("bend_energy", np.float64, (WIDTH,)),
-        ("slope_dot", np.float64, (WIDTH,)),
-        ("bend_dot", np.float64, (WIDTH,)),
-        ("likeness", np.float64, (WIDTH,)),  # of the most alike shape
-        ("shape", np.float64, (WIDTH,)),  # which that is
+        ("parts", np.float32, (WIDTH,)),  # sums of codes: from one position to the next,
+        ("sums", np.float32, (WIDTH,)),  # and over a stride
+        ("slopes", np.float32, (WIDTH,)),
+        ("bends", np.float32, (WIDTH,)),
+        ("slope_energy", np.float32, (WIDTH,)),
+        ("bend_energy", np.float32, (WIDTH,)),
+        ("slope_dot", np.float32, (WIDTH,)),
+        ("bend_dot", np.float32, (WIDTH,)),
+        ("likeness", np.float32, (WIDTH,)),  # of the most alike shape
+        ("shape", np.float32, (WIDTH,)),  # which that is
     ]
 )
 """Working space of a call: one record, so that it is handed on as one argument."""
@@ -99,12 +111,12 @@ def _lay(s: Any, p: Any, centre: int, positions: int, work: Any) -> None:
             parts[q] = near[q]
     else:
         for q in range(parts.size):
-            total: Any = 0
+            total = np.int32(0)
             for k in range(q * grid, (q + 1) * grid):
-                total += np.int64(near[k])
+                total += np.int32(near[k])
             parts[q] = total
-    sums[:] = 0.0
-    for step in range(steps):
+    copy(parts[: sums.size], sums)
+    for step in range(1, steps):
         some = parts[step : step + sums.size]
         for q in range(sums.size):
             sums[q] += some[q]
@@ -112,54 +124,91 @@ def _lay(s: Any, p: Any, centre: int, positions: int, work: Any) -> None:
     two, one, new = sums[:size], sums[steps : steps + size], sums[2 * steps :]
     for q in range(size):
         slopes[q] = new[q] - two[q]
-        bends[q] = two[q] - 2.0 * one[q] + new[q]
-    slope_energy, bend_energy = work["slope_energy"][:positions], work["bend_energy"][:positions]
-    slope_energy[:] = 0.0
-    bend_energy[:] = 0.0
-    for j in range(points):
-        some_slopes = work["slopes"][j * steps : j * steps + positions]
-        some_bends = work["bends"][j * steps : j * steps + positions]
-        for q in range(positions):
-            slope_energy[q] += some_slopes[q] * some_slopes[q]
-        for q in range(positions):
-            bend_energy[q] += some_bends[q] * some_bends[q]
-    work["likeness"][:positions] = 0.0
-    work["shape"][:positions] = 0.0
+        bends[q] = two[q] - SINGLE_2 * one[q] + new[q]
+    lanes = (positions + 7) & ~7
+    _sum_squares(work["slopes"], points, steps, work["slope_energy"][:lanes])
+    _sum_squares(work["bends"], points, steps, work["bend_energy"][:lanes])
+    work["likeness"][:positions] = SINGLE_0
+    work["shape"][:positions] = SINGLE_0
+
+
+@kernel
+def _sum_squares(
+    view: NDArray[np.float32], points: int, steps: int, energy: NDArray[np.float32]
+) -> None:
+    """Sum the squares of a view at the points of a shape around each position.
+
+    Here and in `_dot` indices are unsigned: a compiler need not allow for negative ones.
+    """
+    energy[:] = SINGLE_0
+    fours = points & ~3
+    size, step = np.uint64(energy.size), np.uint64(steps)
+    for j in range(0, fours, 4):
+        i0 = np.uint64(j) * step
+        i1, i2, i3 = i0 + step, i0 + step + step, i0 + step + step + step
+        for q in range(size):
+            two = (energy[q] + view[q + i0] * view[q + i0]) + view[q + i1] * view[q + i1]
+            energy[q] = (two + view[q + i2] * view[q + i2]) + view[q + i3] * view[q + i3]
+    for j in range(fours, points):
+        i0 = np.uint64(j) * step
+        for q in range(size):
+            energy[q] += view[q + i0] * view[q + i0]
+
+
+@kernel
+def _dot(
+    view: NDArray[np.float32], own: NDArray[np.float32], steps: int, dot: NDArray[np.float32]
+) -> None:
+    """Multiply a view around each position with that of a shape, which ends with zeros."""
+    dot[:] = SINGLE_0
+    size, step = np.uint64(dot.size), np.uint64(steps)
+    for j in range(0, own.size, 4):
+        c0, c1, c2, c3 = own[j], own[j + 1], own[j + 2], own[j + 3]
+        i0 = np.uint64(j) * step
+        i1, i2, i3 = i0 + step, i0 + step + step, i0 + step + step + step
+        for q in range(size):
+            two = (dot[q] + c0 * view[q + i0]) + c1 * view[q + i1]
+            dot[q] = (two + c2 * view[q + i2]) + c3 * view[q + i3]
+
+
+@kernel
+def _own_energy(own: NDArray[np.float32]) -> Any:
+    """Return the energy of a shape's view, at least 1."""
+    energy = SINGLE_0
+    for j in range(own.size):
+        energy += own[j] * own[j]
+    return max(energy, SINGLE_1)
 
 
 @kernel
 def _liken(s: Any, p: Any, shape: int, positions: int, work: Any) -> None:
     """Note where the stretches that were laid are more like this shape than like the others."""
     steps = p["stride"] // p["grid"]
-    slope_energy, bend_energy = work["slope_energy"][:positions], work["bend_energy"][:positions]
-    slope_dot, bend_dot = work["slope_dot"][:positions], work["bend_dot"][:positions]
-    likeness, most = work["likeness"][:positions], work["shape"][:positions]
-    slope_dot[:] = 0.0
-    bend_dot[:] = 0.0
-    slope_own = bend_own = 0.0
-    for j in range(p["points"]):
-        some_slopes = work["slopes"][j * steps : j * steps + positions]
-        some_bends = work["bends"][j * steps : j * steps + positions]
-        slope = np.float64(s["shapes"][shape, 0, j])
-        bend = np.float64(s["shapes"][shape, 1, j])
-        slope_own += slope * slope
-        bend_own += bend * bend
-        for q in range(positions):
-            slope_dot[q] += slope * some_slopes[q]
-        for q in range(positions):
-            bend_dot[q] += bend * some_bends[q]
-    slope_own = max(slope_own, 1.0)
-    bend_own = max(bend_own, 1.0)
-    for q in range(positions):
-        gain = min(max(slope_dot[q] / slope_own, GAIN_MIN), GAIN_MAX)
-        left = slope_energy[q] + gain * (gain * slope_own - 2.0 * slope_dot[q])
-        alike = (slope_energy[q] + FLOOR * slope_own) / (max(left, 0.0) + FLOOR * slope_own)
-        gain = min(max(bend_dot[q] / bend_own, GAIN_MIN), GAIN_MAX)
-        left = bend_energy[q] + gain * (gain * bend_own - 2.0 * bend_dot[q])
-        alike *= (bend_energy[q] + FLOOR * bend_own) / (max(left, 0.0) + FLOOR * bend_own)
-        if alike > likeness[q]:
-            likeness[q] = alike
-            most[q] = shape
+    size = (positions + 7) & ~7
+    slope_energy, bend_energy = work["slope_energy"][:size], work["bend_energy"][:size]
+    slope_dot, bend_dot = work["slope_dot"][:size], work["bend_dot"][:size]
+    likeness, most = work["likeness"][:size], work["shape"][:size]
+    points = (p["points"] + 3) & ~3
+    slope, bend = s["shapes"][shape, 0, :points], s["shapes"][shape, 1, :points]
+    _dot(work["slopes"], slope, steps, slope_dot)
+    _dot(work["bends"], bend, steps, bend_dot)
+    slope_own, bend_own = _own_energy(slope), _own_energy(bend)
+    slope_part, bend_part = SINGLE_1 / slope_own, SINGLE_1 / bend_own
+    slope_floor, bend_floor = SINGLE_FLOOR * slope_own, SINGLE_FLOOR * bend_own
+    kind = np.float32(shape)
+    for q in range(size):
+        gain = min(max(slope_dot[q] * slope_part, SINGLE_GAIN_MIN), SINGLE_GAIN_MAX)
+        left = slope_energy[q] + gain * (gain * slope_own - SINGLE_2 * slope_dot[q])
+        above = slope_energy[q] + slope_floor
+        below = max(left, SINGLE_0) + slope_floor
+        gain = min(max(bend_dot[q] * bend_part, SINGLE_GAIN_MIN), SINGLE_GAIN_MAX)
+        left = bend_energy[q] + gain * (gain * bend_own - SINGLE_2 * bend_dot[q])
+        alike = (above * (bend_energy[q] + bend_floor)) / (
+            below * (max(left, SINGLE_0) + bend_floor)
+        )
+        more = alike > likeness[q]
+        likeness[q] = alike if more else likeness[q]
+        most[q] = kind if more else most[q]
 
 
 @kernel

@@ -364,6 +364,7 @@ def mark(
         _relearn(s, sample)
     set_floor(s, p)
     _disturb(s, _is_unlike_heart(s, p, sample))
+    s["level"] = s["slopes"] = s["bends"] = 0
     if s["disturbance"] > DISTURBED:
         scan(s, p, sample, work)
     # The levels moved: what waits is judged again.

@@ -83,18 +83,26 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from telesurv_kernels._band import (
+    pass_band,
+    recall,
+    retain,
+    sum_power,
+    sum_quarter,
+    take_in,
+)
 from telesurv_kernels._beats_rule import (
-    BAND,
-    BAND_UV_MAX,
+    OFFSET_MAX,
     PARAMS,
     RATE_HZ_MAX,
     RATE_HZ_MIN,
     STATE,
     params,
 )
+from telesurv_kernels._blocks import sum_blocks
 from telesurv_kernels._candidates import ALWAYS, PENDING, begin, consider, put
 from telesurv_kernels._dtypes import GAP
-from telesurv_kernels._jit import entry
+from telesurv_kernels._jit import borrowed, entry, scratch
 from telesurv_kernels._plain import NO_SIGNAL, plain_until, readable_of, remember
 from telesurv_kernels._pulses import (
     CODE_MAX,
@@ -121,7 +129,7 @@ __all__ = [
     "params",
 ]
 
-VERSION = 3
+VERSION = 4
 """Of state and rule: rises when the meaning of either changes."""
 
 FINDING = np.dtype(
@@ -168,7 +176,8 @@ def advance(
     findings : FINDING[>= capacity(n, m)]
     """
     found = 0
-    space = np.empty(1, WORK)
+    samples, mask, findings = borrowed(samples), borrowed(mask), borrowed(findings)
+    work = scratch(WORK)
     for segment in range(segments.size):
         first = segments[segment]["first"]
         last = segments[segment]["last"]
@@ -177,34 +186,24 @@ def advance(
         row = segments[segment]["row"]
         s = state[row]
         p = params[row]
-        work = space[0]  # in the loop: a record does not keep its array alive
+        powers = work["powers"]
         factor = p["factor"]
-        block_uv = p["block_uv"]
-        high = p["high"]
-        hb0, hb1, hb2, ha1, ha2 = high[0], high[1], high[2], high[3], high[4]
-        low = p["low"]
-        lb0, lb1, lb2, la1, la2 = low[0], low[1], low[2], low[3], low[4]
-        window = p["power"]
         hill = p["hill"]
         quarter = p["quarter"]
         dead_run = p["dead"]
         edge = p["edge"]
         codes = s["codes"]
-        band_uv = s["band_uv"]
         if segments[segment]["restart"] != 0:
-            s["running"] = 0
+            s["going"] = 0
             s["pending"] = 0
             s["due"] = ALWAYS
             s["pulse"] = NOTHING
-        running = s["running"]
+        going = s["going"]
         count = s["count"]
         dead = s["dead"]
         missing = s["missing"]
         offset = s["offset"]
         total = s["total"]
-        x1, x2 = s["input_uv"][0], s["input_uv"][1]
-        h1, h2 = s["high_uv"][0], s["high_uv"][1]
-        b1, b2 = s["filtered_uv"][0], s["filtered_uv"][1]
         power = s["power"]
         rising = s["rising"]
         top = s["top"]
@@ -215,18 +214,17 @@ def advance(
         pulse = s["pulse"]
         raw1, raw2 = s["raw"][0], s["raw"][1]
         floor = s["floor"]
-        total1, total2 = s["last_totals"][0], s["last_totals"][1]
-        level, slopes, bends = s["level"], s["slopes"], s["bends"]
         left = quarter - count % quarter  # samples of this quarter that are to come
         shift = count - first  # from indices of this batch to the row's samples
         k = first
+        part = count % factor  # samples of the present block so far
         plain = first  # up to here nothing is special, from the last look on
         while k < last:
             kept = k  # up to here the row remembers codes and bits
-            part = (k + shift) % factor
             if k >= plain and pulse == NOTHING:
                 plain = plain_until(samples, mask, k, min(last, k + left), raw1, edge)
-            clean = running != 0 and pulse == NOTHING and missing == 0
+            clean = going != 0 and pulse == NOTHING and missing == 0
+            blocks = 1
             if part != 0 or k + factor > plain or dead != 0 or not clean:
                 # Sample by sample to the end of the block.
                 until = min(last, k + factor - part)
@@ -237,22 +235,19 @@ def advance(
                     if bit & NO_SIGNAL:
                         dead += 1
                     else:
-                        if running == 0 or dead >= dead_run:
+                        if going == 0 or dead >= dead_run:
                             found = put(findings, found, row, segment, GAP, at, at, 0.0, 0)
                             begin(s, p, at)
-                            running = 1
+                            going = 1
                             due = s["due"]
                             readable = 0
                             calm = ALWAYS
                             offset = raw
                             total = missing = 0
-                            x1 = x2 = h1 = h2 = b1 = b2 = 0.0
                             power = top = 0
                             floor = s["floor"]
-                            total1 = total2 = level = slopes = bends = 0
                             rising = 0
                             top_sample = at
-                            band_uv[:] = 0
                             pulse = NOTHING
                             raw1 = raw2 = raw
                         dead = 0
@@ -264,13 +259,15 @@ def advance(
                         missing = 1
                     else:
                         if missing != 0:
-                            # The signal goes on where it left off: no step for the filters to ring.
+                            # The signal goes on where it left off: no step for the filter to ring.
                             offset += raw - before
+                            if abs(offset) > OFFSET_MAX:
+                                offset = raw
                             raw1 = raw2 = raw
                             missing = 0
                         step, step1 = abs(raw - raw1), abs(raw1 - raw2)
                         sharp = step >= edge and EDGE_SHARE * step1 <= step
-                        if running != 0 and sharp and pulse != HELD and pulse != FIT:
+                        if going != 0 and sharp and pulse != HELD and pulse != FIT:
                             code = before
                             if (raw - raw1) * (raw1 - raw2) > 0:
                                 code -= raw1 - raw2  # the pulse's first part of a sample
@@ -288,101 +285,94 @@ def advance(
                     total += code - offset
                     k += 1
                 left -= k - kept
+                part += k - kept
                 kept = k
-                if (k + shift) % factor != 0:
+                if part != factor:
                     break  # the chunk's end
+                part = 0
+                at = k + shift - 1  # the end of the first block
+                work["totals"][0] = total
+                less = total = 0
             else:
-                total = -factor * offset
-                for j in range(k, k + factor):
-                    total += np.int64(samples[j])
-                k += factor
-            stop = plain if pulse == NOTHING and missing == 0 and dead == 0 else k
-            over = False
-            at = k + shift - 1
-            block = at // factor - 1
-            while running != 0:
-                at = k + shift - 1
-                x = total * block_uv
-                # The last output comes last: a block waits for one product of the one before.
-                h = (hb0 * x + hb1 * x1 + hb2 * x2 - ha2 * h2) - ha1 * h1
-                b = (lb0 * h + (lb1 * h1 + lb2 * h2 - la2 * b2)) - la1 * b1
-                x2 = x1
-                x1 = x
-                h2 = h1
-                h1 = h
-                b2 = b1
-                b1 = b
-                uv = np.int64(np.rint(min(max(b, -BAND_UV_MAX), BAND_UV_MAX)))
-                block += 1
-                old = np.int64(band_uv[(block - window) & (BAND - 1)])
-                power += uv * uv - old * old
-                band_uv[block & (BAND - 1)] = uv
-                level += total
-                slopes += abs(total - total2)
-                bends += abs(total - 2 * total1 + total2)
-                total2 = total1
-                total1 = total
-                calm = min(calm, power)
-                if rising != 0:
-                    if power > top:
-                        top = power
-                        top_sample = at
-                    elif 2 * power < top or at - top_sample >= hill:
-                        over = True
-                        break
-                elif power >= floor and power > 2 * top:
-                    rising = 1
-                    top = power
-                    top_sample = at
-                else:
-                    top = min(top, power)
-                if at >= due or k + factor > stop:
-                    break
-                total = -factor * offset
-                for j in range(k, k + factor):
-                    total += np.int64(samples[j])
-                k += factor
-            total = 0
-            if k > kept:
-                remember(s, samples, mask, kept, k, shift)
-                readable += readable_of(mask, kept, k)
+                at = k + shift + factor - 1
+                blocks = (plain - k) // factor
+                sum_blocks(samples, k, factor, work["totals"][:blocks])
+                less = factor * offset
+                readable += readable_of(mask, k, k + blocks * factor)
+                k += blocks * factor
                 raw2 = np.int64(samples[k - 2]) if k - 2 >= kept else raw1
                 raw1 = np.int64(samples[k - 1])
                 left -= k - kept
-            if over:
-                consider(s, p, top, top_sample, at, work)
-                due = at
-                rising = 0
-                top = power
-            if at >= due and running != 0:
-                found = judge(s, p, row, segment, at, findings, found, work)
-                due = s["due"]
+            if going != 0:
+                recall(s, work)
+                take_in(blocks, less, work)
+                pass_band(p, blocks, work)
+                lowest, highest = sum_power(p, power, blocks, work)
+                sum_quarter(s, blocks, work)
+                retain(s, blocks, work)
+                calm = min(calm, lowest)
+                ends = k + shift - 1
+                if rising == 0 and highest < floor and due > ends:
+                    top = min(top, lowest)
+                    at = ends + factor
+                power = powers[blocks - 1]
+                block = 0
+                while at <= ends:
+                    # On to the first block after which there is something to do.
+                    over = False
+                    while True:
+                        now = powers[block]
+                        if rising != 0:
+                            if now > top:
+                                top = now
+                                top_sample = at
+                            elif 2 * now < top or at - top_sample >= hill:
+                                over = True
+                                break
+                        elif now >= floor and now > 2 * top:
+                            rising = 1
+                            top = now
+                            top_sample = at
+                        else:
+                            top = min(top, now)
+                        if at >= due or at >= ends:
+                            break
+                        at += factor
+                        block += 1
+                    if over:
+                        if kept < at + 1 - shift:
+                            remember(s, samples, mask, kept, at + 1 - shift, shift)
+                            kept = at + 1 - shift
+                        consider(s, p, top, top_sample, at, work)
+                        due = at
+                        rising = 0
+                        top = powers[block]
+                    if at >= due:
+                        found = judge(s, p, row, segment, at, findings, found, work)
+                        due = s["due"]
+                    at += factor
+                    block += 1
+            if kept < k:
+                remember(s, samples, mask, kept, k, shift)
             if left == 0:
                 left = quarter
-                if running != 0:
+                if going != 0:
                     s["readable"] = readable
                     s["calm"] = calm
                     s["rising"] = rising
                     s["top_sample"] = top_sample
-                    s["level"], s["slopes"], s["bends"] = level, slopes, bends
+                    at = k + shift - 1
                     found = mark(s, p, row, segment, at, findings, found, work)
                     calm = ALWAYS
-                    level = slopes = bends = 0
                     due = s["due"]
                     floor = s["floor"]
                 readable = 0
         s["count"] = last + shift
         s["dead"] = dead
         s["missing"] = missing
-        s["running"] = running
+        s["going"] = going
         s["offset"] = offset
         s["total"] = total
-        s["input_uv"][0] = x1
-        s["input_uv"][1] = x2
-        s["high_uv"][0] = h1
-        s["high_uv"][1] = h2
-        s["filtered_uv"][0] = b1
-        s["filtered_uv"][1] = b2
         s["power"] = power
         s["rising"] = rising
         s["top"] = top
@@ -391,9 +381,6 @@ def advance(
         s["readable"] = readable
         s["calm"] = calm
         s["pulse"] = pulse
-        s["last_totals"][0] = total1
-        s["last_totals"][1] = total2
-        s["level"], s["slopes"], s["bends"] = level, slopes, bends
         s["raw"][0] = raw1
         s["raw"][1] = raw2
     return found

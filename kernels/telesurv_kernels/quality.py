@@ -38,7 +38,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from telesurv_kernels._dtypes import LEAD_OFF, OFF, ON
-from telesurv_kernels._jit import entry, kernel
+from telesurv_kernels._jit import borrowed, entry, kernel
 from telesurv_kernels._lively import take_lively
 from telesurv_kernels._noise import (
     BLOCKS,
@@ -78,6 +78,9 @@ RAIL_SLOW_S = 0.4  # ... of a slower signal, whose summits are broader
 RAIL_MV = 3.0  # when the signal's range is at least this
 RAIL_CODES = 512  # ... or this, for a signal that is not in mV
 RAIL_END = 32760  # codes beyond it are at the end of int16
+AT_ONCE = (
+    4096  # samples that are taken in together, so that the processor's nearest memory has them
+)
 RUN_MIN = 32  # samples; bounds the findings of one call (`capacity`)
 
 PARAMS = np.dtype(
@@ -225,6 +228,108 @@ def span(codes: NDArray[np.int16], lowest: int, highest: int) -> tuple[int, int]
     return int(low), int(high)
 
 
+@kernel
+def _go_through(
+    s: Any,
+    p: Any,
+    row: int,
+    segment: int,
+    codes: NDArray[np.int16],
+    marks: NDArray[np.uint8],
+    findings: NDArray[Any],
+    found: int,
+) -> int:
+    """Take samples in one by one; return how many findings were written so far."""
+    constant_codes = p["constant_codes"]
+    constant_run = p["constant_run"]
+    lead_off_run = p["lead_off_run"]
+    back_run = p["back_run"]
+    rail_run = p["rail_run"]
+    rail_codes = p["rail_codes"]
+    before = s["count"]
+    seen = s["seen"]
+    low = s["low"]
+    high = s["high"]
+    run = s["run"]
+    run_first = s["run_first"]
+    lowest = s["lowest"]
+    highest = s["highest"]
+    spanned = 0  # of the samples before, `lowest` and `highest` are known
+    previous = s["previous"]
+    same = s["same"]
+    lead_off = s["lead_off"]
+    back = s["back"]
+    back_first = s["back_first"]
+    for k in range(codes.size):
+        code = np.int64(codes[k])
+        if code == MISSING_CODE:
+            marks[k] = MISSING
+            continue
+        if seen == 0:
+            seen = 1
+            low = high = lowest = highest = code
+            run = same = 0
+            run_first = before + k
+            spanned = k
+            restart(s, p)
+        # Signs as masks (x >> 63 is all ones below zero, else none): what noise decides is
+        # foreseen by no processor, and compilers make branches of choices.
+        below, above = low - code, high - code
+        keep = ~((constant_codes + below | constant_codes - above) >> 63)
+        low = code + (below & below >> 63 & keep)
+        high = code + (above & ~(above >> 63) & keep)
+        run = (run & keep) + 1
+        run_first = before + k + (run_first - before - k & keep)
+        change = code - previous
+        same = (same & ~((change | -change) >> 63)) + 1
+        previous = code
+        bits = 0
+        if (run >= constant_run) | (same >= rail_run) | (lead_off != 0):
+            if run >= constant_run:
+                bits = CONSTANT
+                back = 0
+                if run >= lead_off_run:
+                    bits |= LEAD_OFF_BIT
+                    if lead_off == 0:
+                        lead_off = 1
+                        put(findings[found], row, segment, ON, run_first, 0, before + k)
+                        found += 1
+            elif lead_off != 0:
+                if back == 0:
+                    back_first = before + k
+                back += 1
+                # A run that may yet turn out constant is no signal.
+                if back >= back_run and run == 1:
+                    lead_off = 0
+                    back = 0
+                    put(findings[found], row, segment, OFF, 0, back_first, before + k)
+                    found += 1
+            if same >= rail_run:
+                lowest, highest = span(codes[spanned : k + 1], lowest, highest)
+                spanned = k + 1
+                if code in (lowest, highest) and (
+                    highest - lowest >= rail_codes or code > RAIL_END or code < -RAIL_END
+                ):
+                    bits |= SATURATED
+        marks[k] = bits
+    if seen != 0:
+        lowest, highest = span(codes[spanned:], lowest, highest)
+    s["count"] = before + codes.size
+    s["seen"] = seen
+    s["low"] = low
+    s["high"] = high
+    s["run"] = run
+    s["run_first"] = run_first
+    s["lowest"] = lowest
+    s["highest"] = highest
+    s["previous"] = previous
+    s["same"] = same
+    s["lead_off"] = lead_off
+    s["back"] = back
+    s["back_first"] = back_first
+    return found
+
+
 @entry
 def advance(
     state: NDArray[Any],
@@ -246,6 +351,7 @@ def advance(
     findings : FINDING[>= capacity(n, m)]
     """
     found = 0
+    samples, mask, findings = borrowed(samples), borrowed(mask), borrowed(findings)
     for segment in range(segments.size):
         first = segments[segment]["first"]
         last = segments[segment]["last"]
@@ -254,104 +360,19 @@ def advance(
         row = segments[segment]["row"]
         s = state[row]
         p = params[row]
-        constant_codes = p["constant_codes"]
-        constant_run = p["constant_run"]
-        lead_off_run = p["lead_off_run"]
-        back_run = p["back_run"]
-        rail_run = p["rail_run"]
-        rail_codes = p["rail_codes"]
         if segments[segment]["restart"] != 0:
             s["seen"] = 0
             s["back"] = 0
         if s["box_left"] == 0 and p["box"] > 0:
             restart(s, p)  # a new row, or one of before noise was looked for
-        codes, marks = samples[first:last], mask[first:last]
-        if s["seen"] != 0 and s["lead_off"] == 0 and take_lively(s, p, codes):
-            marks[:] = 0
+        for begin in range(first, last, AT_ONCE):
+            end = min(begin + AT_ONCE, last)
+            codes, marks = samples[begin:end], mask[begin:end]
+            lively = s["seen"] != 0 and s["lead_off"] == 0 and take_lively(s, p, codes)
+            if lively:
+                marks[:] = 0
+            else:
+                found = _go_through(s, p, row, segment, codes, marks, findings, found)
             if p["box"] > 0:
-                look_for_noise(s, p, codes, marks, True)
-            continue
-        before = s["count"]
-        seen = s["seen"]
-        low = s["low"]
-        high = s["high"]
-        run = s["run"]
-        run_first = s["run_first"]
-        lowest = s["lowest"]
-        highest = s["highest"]
-        spanned = 0  # of the samples before, `lowest` and `highest` are known
-        previous = s["previous"]
-        same = s["same"]
-        lead_off = s["lead_off"]
-        back = s["back"]
-        back_first = s["back_first"]
-        for k in range(last - first):
-            code = np.int64(codes[k])
-            if code == MISSING_CODE:
-                marks[k] = MISSING
-                continue
-            if seen == 0:
-                seen = 1
-                low = high = lowest = highest = code
-                run = same = 0
-                run_first = before + k
-                spanned = k
-                restart(s, p)
-            # Signs as masks (x >> 63 is all ones below zero, else none): what noise decides is
-            # foreseen by no processor, and compilers make branches of choices.
-            below, above = low - code, high - code
-            keep = ~((constant_codes + below | constant_codes - above) >> 63)
-            low = code + (below & below >> 63 & keep)
-            high = code + (above & ~(above >> 63) & keep)
-            run = (run & keep) + 1
-            run_first = before + k + (run_first - before - k & keep)
-            change = code - previous
-            same = (same & ~((change | -change) >> 63)) + 1
-            previous = code
-            bits = 0
-            if (run >= constant_run) | (same >= rail_run) | (lead_off != 0):
-                if run >= constant_run:
-                    bits = CONSTANT
-                    back = 0
-                    if run >= lead_off_run:
-                        bits |= LEAD_OFF_BIT
-                        if lead_off == 0:
-                            lead_off = 1
-                            put(findings[found], row, segment, ON, run_first, 0, before + k)
-                            found += 1
-                elif lead_off != 0:
-                    if back == 0:
-                        back_first = before + k
-                    back += 1
-                    # A run that may yet turn out constant is no signal.
-                    if back >= back_run and run == 1:
-                        lead_off = 0
-                        back = 0
-                        put(findings[found], row, segment, OFF, 0, back_first, before + k)
-                        found += 1
-                if same >= rail_run:
-                    lowest, highest = span(codes[spanned : k + 1], lowest, highest)
-                    spanned = k + 1
-                    if code in (lowest, highest) and (
-                        highest - lowest >= rail_codes or code > RAIL_END or code < -RAIL_END
-                    ):
-                        bits |= SATURATED
-            marks[k] = bits
-        if seen != 0:
-            lowest, highest = span(codes[spanned:], lowest, highest)
-        s["count"] = before + last - first
-        s["seen"] = seen
-        s["low"] = low
-        s["high"] = high
-        s["run"] = run
-        s["run_first"] = run_first
-        s["lowest"] = lowest
-        s["highest"] = highest
-        s["previous"] = previous
-        s["same"] = same
-        s["lead_off"] = lead_off
-        s["back"] = back
-        s["back_first"] = back_first
-        if p["box"] > 0:
-            look_for_noise(s, p, codes, marks, False)
+                look_for_noise(s, p, codes, marks, lively)
     return found

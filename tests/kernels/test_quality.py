@@ -51,6 +51,19 @@ def test_missing_samples_are_masked_one_by_one() -> None:
     assert np.count_nonzero(mask) == 4
 
 
+def test_so_much_that_it_is_taken_in_by_parts_is_as_the_oracle_says() -> None:
+    size = quality.AT_ONCE
+    rng = np.random.default_rng(3)
+    codes = np.rint(100 * np.sin(np.arange(4 * size) / 3.7) + 20 * rng.standard_normal(4 * size))
+    codes[size - 5 : size + 7] = -32768  # one part is gone through, the next two are not
+    codes[3 * size - 1200 : 3 * size + 300] = 40
+    mask, found = masked(codes)
+    expected, told = oracle.findings(codes.astype(np.int16), RATE_HZ, 0.005, ecg=True)
+    np.testing.assert_array_equal(mask, expected)
+    assert found == told
+    assert len(found) == 2
+
+
 @pytest.mark.parametrize("toggle", [1, 2, 3])
 def test_constant_codes_are_masked_after_two_seconds(toggle: int) -> None:
     codes = np.concatenate([wave(5), 40 + np.arange(500) % toggle, wave(5)])

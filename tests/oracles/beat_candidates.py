@@ -1,6 +1,6 @@
 """Candidates of beats, batch and obvious: whole arrays for the signal.
 
-Shares only constants with the kernel. Filters are scipy's, sums are NumPy's.
+Shares only constants with the kernel. Sums are NumPy's.
 """
 
 from collections.abc import Iterable
@@ -10,12 +10,11 @@ from math import ceil
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import signal
 
 from oracles.beat_pulses import without_pulses
+from telesurv_kernels import _band, _pulses, _shapes
 from telesurv_kernels import _beats_rule as k
 from telesurv_kernels import _candidates as c
-from telesurv_kernels import _pulses, _shapes
 from telesurv_kernels._dtypes import UNSURE
 from telesurv_kernels._plain import NO_SIGNAL
 from telesurv_kernels.quality import MISSING
@@ -46,7 +45,7 @@ class Samples:
 
     @property
     def block(self) -> int:
-        return max(1, int(self.rate_hz / k.BLOCK_HZ))
+        return max(1, int(self.rate_hz / _band.BLOCK_HZ))
 
     @property
     def quarter(self) -> int:
@@ -98,6 +97,8 @@ def without_holes(
             filled[i] = filled[i - 1]
         elif missing[i - 1]:
             offset += filled[i] - filled[i - 1]
+            if abs(offset) > k.OFFSET_MAX:
+                offset = filled[i]
         even[i] = filled[i] - offset
     return filled, even
 
@@ -112,10 +113,12 @@ def blocks(even: NDArray[np.int64], gap: int, n: Samples) -> NDArray[np.int64]:
 
 def power_of(totals: NDArray[np.int64], scale_mv: float, n: Samples) -> NDArray[np.int64]:
     """Return the sum of squares of the last POWER_S of the band, in whole uV, by block."""
-    band = totals * (1000 * scale_mv / n.block)
-    for cutoff, kind in zip(k.BAND_HZ, ("highpass", "lowpass"), strict=True):
-        band = signal.lfilter(*signal.butter(2, cutoff, kind, fs=n.rate_hz / n.block), band)
-    uv = np.rint(np.clip(band, -k.BAND_UV_MAX, k.BAND_UV_MAX)).astype(np.int64)
+    taps = _band.taps_of(n.rate_hz / n.block) * (1000 * scale_mv / n.block)
+    band = np.zeros(len(totals), np.float32)
+    for late, tap in enumerate(taps[: len(totals)].astype(np.float32)):
+        # In the kernel's precision and order.
+        band[late:] += tap * totals[: len(totals) - late].astype(np.float32)
+    uv = np.rint(np.clip(band, -_band.BAND_UV_MAX, _band.BAND_UV_MAX)).astype(np.int64)
     total = np.concatenate([np.zeros(n.window, np.int64), np.cumsum(uv**2)])
     power: NDArray[np.int64] = total[n.window :] - total[: len(uv)]
     return power

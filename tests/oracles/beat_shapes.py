@@ -4,11 +4,23 @@ Shares only constants with the kernel.
 """
 
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from telesurv_kernels import _shapes as k
+
+SINGLE = np.float32
+
+
+def in_turn(terms: NDArray[np.float32]) -> Any:
+    """Sum along the last axis one after the other in single precision, as the kernel does."""
+    total = np.zeros(terms.shape[:-1], SINGLE)
+    for j in range(terms.shape[-1]):
+        total += terms[..., j]
+    return total
+
 
 Views = tuple[NDArray[np.float64], NDArray[np.float64]]
 """Slopes and bends of one shape, points along."""
@@ -47,21 +59,24 @@ class Shapes:
         self, codes: NDArray[np.int64], at: NDArray[np.int64], uses: int
     ) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
         """Return, for samples of `codes`, how alike the most alike shape is, and which it is."""
-        most, which = np.zeros(len(at)), np.zeros(len(at), np.int64)
-        windows = self.windows(codes, at)
+        most, which = np.zeros(len(at), np.float32), np.zeros(len(at), np.int64)
+        windows = [view.astype(np.float32) for view in self.windows(codes, at)]
         for shape, views in enumerate(self.known):
             if views is None or self.uses[shape] < uses:
                 continue
-            alike = np.ones(len(at))
-            for window, own in zip(windows, views, strict=True):
-                energy = max(float(own @ own), 1.0)
-                gain = np.clip(window @ own / energy, k.GAIN_MIN, k.GAIN_MAX)
-                left = np.sum((window - gain[:, None] * own) ** 2, 1)
-                floor = k.FLOOR * energy
-                alike *= (np.sum(window**2, 1) + floor) / (left + floor)
+            above, below = [], []
+            for window, view in zip(windows, views, strict=True):
+                own = view.astype(np.float32)
+                energy = max(in_turn(own * own), SINGLE(1))
+                dot, size = in_turn(window * own), in_turn(window * window)
+                gain = np.clip(dot * (SINGLE(1) / energy), k.SINGLE_GAIN_MIN, k.SINGLE_GAIN_MAX)
+                left = size + gain * (gain * energy - SINGLE(2) * dot)
+                above.append(size + k.SINGLE_FLOOR * energy)
+                below.append(np.maximum(left, SINGLE(0)) + k.SINGLE_FLOOR * energy)
+            alike = (above[0] * above[1]) / (below[0] * below[1])
             which[alike > most] = shape
             most = np.maximum(most, alike)
-        return most, which
+        return most.astype(float), which
 
     def learn(self, codes: NDArray[np.int64], peak: int, oldest: int) -> None:
         """Count the beat at sample `peak` of `codes`, of which those before `oldest` are gone."""
