@@ -1,4 +1,4 @@
-"""The leads that `leads` hears: each in a lane of its state, and the queue of what they said.
+"""The leads that `leads` hears: each in a lane of its state.
 
 Called a few times a second and heart, so they work on the fields of the state (`s`) of one row;
 `leads` describes the rules.
@@ -14,9 +14,6 @@ from telesurv_kernels._pending import SLACK_NS
 
 LEADS = 6
 """Leads of one heart that are heard at a time."""
-
-QUEUE = 96
-"""Events that wait for other leads: 10 s of one lead, which gives 4 MARKs and 5 peaks a second."""
 
 SPEAKS_NS = 1_500_000_000  # a lead whose last MARK is older does not speak
 THERE_NS = 3_000_000_000  # a lead of which nothing was heard for longer is not there
@@ -176,57 +173,6 @@ def better(s: Any, lane: int, other: int) -> bool:
 
 
 @kernel
-def waits(s: Any, lane: int) -> bool:
-    """Say whether events of a lane wait."""
-    waiting = 0
-    for slot in range(s["queue"]):
-        waiting += s["queue_lane"][slot] == lane
-    return waiting > 0
-
-
-@kernel
-def wait(s: Any, lane: int, event: Any, value: float) -> None:
-    """Put an event behind those that were decided before it."""
-    decided_ns = event["decided_ns"]
-    slot = s["queue"]
-    while slot > 0:
-        before_ns = s["queue_decided_ns"][slot - 1]
-        if before_ns < decided_ns or (
-            before_ns == decided_ns and not better(s, lane, s["queue_lane"][slot - 1])
-        ):
-            break
-        s["queue_ns"][slot] = s["queue_ns"][slot - 1]
-        s["queue_decided_ns"][slot] = before_ns
-        s["queue_value"][slot] = s["queue_value"][slot - 1]
-        s["queue_flags"][slot] = s["queue_flags"][slot - 1]
-        s["queue_kind"][slot] = s["queue_kind"][slot - 1]
-        s["queue_lane"][slot] = s["queue_lane"][slot - 1]
-        slot -= 1
-    s["queue_ns"][slot] = event["time_ns"]
-    s["queue_decided_ns"][slot] = decided_ns
-    s["queue_value"][slot] = value
-    s["queue_flags"][slot] = event["flags"]
-    s["queue_kind"][slot] = event["kind"]
-    s["queue_lane"][slot] = lane
-    s["queue"] += 1
-
-
-@kernel
-def ripe(s: Any) -> bool:
-    """Say whether every other living lead has come as far as the first event that waits."""
-    decided_ns = s["queue_decided_ns"][0]
-    for lane in range(LEADS):
-        if s["lead"][lane] == 0:
-            continue
-        behind = lane != s["queue_lane"][0] and s["position_ns"][lane] < decided_ns
-        if behind and living(s, lane):
-            return False
-        if decided_ns >= s["joined_ns"][lane] and unsettled(s, lane):
-            return False
-    return True
-
-
-@kernel
 def begin(s: Any, lane: int, event: Any) -> int:
     """Note that the signal of a lead begins; return for how long it is deaf to it, if at all.
 
@@ -238,19 +184,6 @@ def begin(s: Any, lane: int, event: Any) -> int:
     s["came"][lane] = 1
     s["joined_ns"][lane] = event["time_ns"]
     return int(max(s["lag_ns"][lane], 1))
-
-
-@kernel
-def drop_first(s: Any) -> None:
-    """Remove the first event that waits."""
-    for slot in range(1, s["queue"]):
-        s["queue_ns"][slot - 1] = s["queue_ns"][slot]
-        s["queue_decided_ns"][slot - 1] = s["queue_decided_ns"][slot]
-        s["queue_value"][slot - 1] = s["queue_value"][slot]
-        s["queue_flags"][slot - 1] = s["queue_flags"][slot]
-        s["queue_kind"][slot - 1] = s["queue_kind"][slot]
-        s["queue_lane"][slot - 1] = s["queue_lane"][slot]
-    s["queue"] -= 1
 
 
 @kernel

@@ -11,7 +11,8 @@ and writes the BEAT, MARK, GAP and FIBRILLATION events of the heart, for the eve
    (heard of in the last 3 s, or deaf), it is heard from so long after that on as POSITION
    allows: however late its first frame came, that is known by then. Where none was, everything
    waits for so long, and leads that begin within 1 s begin together. So nothing depends on the
-   interleaving of the leads as long as none lags more than POSITION allows, less 1 s.
+   interleaving of the leads as long as none lags more than POSITION allows, less 1 s, and what
+   they said finds room: 10 s of three leads. Of more, no beat is lost (`_queue`).
 2. **One lead** is passed through as it is, and at once after those first seconds.
 3. **Several.** Peaks of different leads within 180 ms are one QRS: no two beats are closer than
    200 ms, and the largest deflection of one QRS may lie at its begin in one lead and at its end
@@ -84,9 +85,7 @@ from telesurv_kernels._heard import fibrillation, mark, readable_ns, shown
 from telesurv_kernels._jit import entry, kernel
 from telesurv_kernels._lanes import (
     LEADS,
-    QUEUE,
     begin,
-    drop_first,
     forget,
     hear,
     joins,
@@ -94,15 +93,23 @@ from telesurv_kernels._lanes import (
     none_speaks,
     note_beat,
     reach_ns,
-    ripe,
     set_back,
     there,
-    wait,
-    waits,
     went_back,
 )
 from telesurv_kernels._lead_weights import WEIGHTS
 from telesurv_kernels._peaks import EVIDENCE, hold
+from telesurv_kernels._queue import (
+    FLAGS_MASK,
+    QUEUE,
+    drop,
+    kind_at,
+    lane_at,
+    make_room,
+    ripe,
+    wait,
+    waits,
+)
 from telesurv_kernels._runs import follow
 from telesurv_kernels._testimony import FEATURES, REFRACTORY_NS, RR
 from telesurv_kernels._vote import count, decide, due, out
@@ -174,9 +181,7 @@ STATE = np.dtype(
         ("queue_ns", np.int64, (QUEUE,)),
         ("queue_decided_ns", np.int64, (QUEUE,)),
         ("queue_value", np.float64, (QUEUE,)),
-        ("queue_flags", np.int64, (QUEUE,)),
-        ("queue_kind", np.int8, (QUEUE,)),
-        ("queue_lane", np.int8, (QUEUE,)),
+        ("queue_what", np.int32, (QUEUE,)),  # flags, kind and lane, see `_queue`
     ]
 )
 
@@ -234,7 +239,7 @@ def advance(
             value = event["value"] if event["kind"] != GAP else float(begin(s, lane, event))
             # More may be decided at the same sample.
             s["position_ns"][lane] = event["decided_ns"] - 1
-            if s["queue"] == QUEUE:
+            if s["queue"] == QUEUE and not make_room(s):
                 found = _take(s, p, event, findings, found)
             wait(s, lane, event, value)
         while s["queue"] > 0 and ripe(s):
@@ -284,9 +289,10 @@ def _elapse(s: Any, p: Any, event: Any, until_ns: int, findings: NDArray[Any], f
 def _decide(s: Any, p: Any, event: Any, findings: NDArray[Any], found: int) -> int:
     """Take the first event that waits; what it decides is released by `event`."""
     time_ns, decided_ns = s["queue_ns"][0], s["queue_decided_ns"][0]
-    value, flags = s["queue_value"][0], s["queue_flags"][0]
-    kind, lane = s["queue_kind"][0], s["queue_lane"][0]
-    drop_first(s)
+    value = s["queue_value"][0]
+    flags: Any = np.int64(s["queue_what"][0] & FLAGS_MASK)
+    kind, lane = kind_at(s, 0), lane_at(s, 0)
+    drop(s, 0)
     at = (event["row"], event["segment"], decided_ns)
     if kind == GAP and value > 0.0:
         if went_back(s):

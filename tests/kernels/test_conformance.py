@@ -24,7 +24,7 @@ STATE_BYTES_MAX = {
     "quality": 512,
     "beats": 4096,
     "classes": 3072,
-    "leads": 6144,
+    "leads": 8192,
     "rhythm": 1024,
     "ectopy": 1536,
     "atrial": 1536,

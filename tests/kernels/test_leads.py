@@ -294,11 +294,34 @@ def test_fibrillation_is_contradicted_by_organised_beats(calm: bool, said: list[
     assert times(run(heart([one, two], 60.0)), d.FIBRILLATION) == said
 
 
-def test_a_queue_that_is_full_lets_the_oldest_go() -> None:
+def test_a_queue_that_is_full_keeps_the_beats() -> None:
     leads = [Voice(STEADY.tolist()), Voice(STEADY.tolist())]
     first, second = frames(leads, 60.0, lag_s=40.0)
     found = run(np.concatenate([announced(leads, 40.0), *first, *second]))
     assert near(beats(found), STEADY[STEADY < 59.4])
+    assert read_to_the_end(found)
+
+
+@given(seed=st.integers(0, 2**32 - 1), count=st.integers(2, 6))
+@settings(max_examples=20, deadline=None)
+def test_long_frames_of_many_leads_lose_no_beat(seed: int, count: int) -> None:
+    """Nor is one reordered, whatever waits for the last of frames of 10 s."""
+    rng = np.random.default_rng(seed)
+    beats_s = np.cumsum(rng.uniform(0.35, 1.2, 60))
+    leads = range(count)
+    voices = [voice(beats_s + rng.uniform(-0.05, 0.05), rng, rank=lead) for lead in leads]
+    parts = frames(voices, 40.0, frame_s=10.0, lag_s=10.0)
+    events = [parts[lead][at] for at in range(4) for lead in rng.permutation(count).tolist()]
+    found = run(np.concatenate([announced(voices, 10.0), *events]))
+    told = np.array(beats(found))
+    within = beats_s[(beats_s > 0.1) & (beats_s < 38.9)]
+    assert np.abs(told - within[:, None]).min(axis=1).max() < 0.15
+    peaks = found[found["kind"] == d.BEAT]
+    assert np.all(np.diff(peaks["time_ns"]) > 0)
+    assert np.all(np.diff(found["decided_ns"]) >= 0)
+    assert read_to_the_end(found)
+    if count <= 4:
+        assert plain(found) == plain(run(heart(voices, 40.0, frame_s=0.5, lag_s=10.0)))
 
 
 def test_flags_of_the_lead_that_is_told() -> None:
