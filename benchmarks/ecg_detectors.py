@@ -46,38 +46,40 @@ def detector(name: str) -> Detect:
 
 
 def _telesurv(_: str) -> Detect:
-    return lambda lead: beats_of(stream(lead, round(OURS_S * lead.rate_hz)))
+    def found(lead: Signal) -> np.ndarray:
+        from telesurv_kernels._dtypes import BEAT
+
+        parts = pieces(lead, round(OURS_S * lead.rate_hz))
+        return np.concatenate([part["sample"][part["kind"] == BEAT] for part in parts])
+
+    return found
 
 
-def stream(lead: Signal, step: int) -> np.ndarray:
-    """Return what quality and beats find in a lead that comes in pieces of `step` samples."""
+def pieces(lead: Signal, step: int) -> Iterator[np.ndarray]:
+    """Yield what quality and beats find in each piece of `step` samples of a lead.
+
+    What is yielded is overwritten by the next piece.
+    """
     from telesurv_kernels import _dtypes, beats, quality
 
-    mask = np.zeros(len(lead.codes), np.uint8)
+    mask = np.zeros(step, np.uint8)
     states = np.zeros(1, quality.STATE), np.zeros(1, beats.STATE)
     first = np.array([quality.params(lead.rate_hz, lead.scale_mv, ecg=True)])
     second = np.array([beats.params(lead.rate_hz, lead.scale_mv)])
     segment = np.zeros(1, _dtypes.SEGMENT)
     ignored = np.empty(quality.capacity(step, 1), quality.FINDING)
     found = np.empty(beats.capacity(step, 1), beats.FINDING)
-    parts = []
     for begin in range(0, len(lead.codes), step):
-        segment["first"], segment["last"] = begin, min(begin + step, len(lead.codes))
+        codes = lead.codes[begin : begin + step]
+        segment["last"] = len(codes)
         segment["restart"] = begin == 0
-        quality.advance(states[0], first, segment, lead.codes, mask, ignored)
-        count = beats.advance(states[1], second, segment, lead.codes, mask, found)
-        parts.append(found[:count].copy())
-    made = np.concatenate(parts)
-    made["segment"] = 0  # it tells of the call
-    return made
+        quality.advance(states[0], first, segment, codes, mask, ignored)
+        yield found[: beats.advance(states[1], second, segment, codes, mask, found)]
 
 
-def beats_of(findings: np.ndarray) -> np.ndarray:
-    """Return the R-peaks of what `stream` gave."""
-    from telesurv_kernels import _dtypes
-
-    peaks: np.ndarray = findings["sample"][findings["kind"] == _dtypes.BEAT]
-    return peaks
+def stream(lead: Signal, step: int) -> np.ndarray:
+    """Return what quality and beats find in a lead that comes in pieces of `step` samples."""
+    return np.concatenate([part.copy() for part in pieces(lead, step)])
 
 
 def _sleepecg(_: str) -> Detect:
