@@ -1,10 +1,10 @@
 """Beats of an ECG lead: R-peaks, found sample by sample.
 
 0. Pacing pulses are taken out, from 400 Hz on (`_pulses`).
-1. Means of blocks of samples, 100 to 200 a second, and their band-pass of 8 to 24 Hz, where a
-   QRS has its energy and P, T and baseline have little (Elgendi, Jonkman and De Boer 2010, found
-   8 to 20 Hz best), in whole uV. What blocks lose lies above the band. All that follows is done
-   when a block is complete.
+1. Means of blocks of samples, 100 to 200 a second, and their band-pass of 8 to 24 Hz (`_band`),
+   where a QRS has its energy and P, T and baseline have little (Elgendi, Jonkman and De Boer 2010,
+   found 8 to 20 Hz best), in whole uV. What blocks lose lies above the band. All that follows is
+   done when a block is complete.
 2. Power of the last 100 ms, about a QRS. Its hills are the candidates: one begins at twice the
    lowest power since the last, and at the power of an eighth of the usual beat, below which
    nothing could become one; it is over when the power fell to half of its top, or 150 ms after
