@@ -37,6 +37,9 @@ and writes the BEAT, MARK, GAP and FIBRILLATION events of the heart, for the eve
      less than that of one which can be read;
    - whether the beat would come late or early to the usual RR, early the more so the steadier
      the rhythm is, and how unsteady that is.
+
+   What no lead took for a beat is none, though all show something: so did 1 beat and 907 other
+   waves on 24 records.
 4. **Which lead.** A beat's time, height and class are those of the lead that so far was the most
    reliable, unless another is so by far: changing leads shifts R-peaks. Where they lie over
    100 ms apart one of them may be another wave: then the lead counts whose peak is the strongest
