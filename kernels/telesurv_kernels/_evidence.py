@@ -9,7 +9,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from telesurv_kernels._class_weights import SUPRAVENTRICULAR_WEIGHTS, VENTRICULAR_WEIGHTS
+from telesurv_kernels._class_weights import (
+    SHARED,
+    SUPRAVENTRICULAR_WEIGHTS,
+    VENTRICULAR_WEIGHTS,
+)
 from telesurv_kernels._dtypes import NORMAL, SUPRAVENTRICULAR, UNSURE, VENTRICULAR
 from telesurv_kernels._jit import kernel
 from telesurv_kernels._kinds import (
@@ -28,14 +32,12 @@ from telesurv_kernels._kinds import (
     SQUARES,
     SURELY_SIMILAR,
     TOTALS,
-    alike,
     centre,
     clip,
     compare,
     elect,
     found_kind,
     gather,
-    learn_long,
     learn_shape,
     masked_within,
     mean_rr_s,
@@ -44,6 +46,7 @@ from telesurv_kernels._kinds import (
     sum_up,
     towards,
 )
+from telesurv_kernels._p_waves import learn_p, p_alike, p_alike_before
 
 P_RR_S = 0.45  # after a shorter RR, P lies in the T before
 RUN_RR_S = 0.65  # a run of ventricular beats is faster than this (92/min)
@@ -55,13 +58,15 @@ LEAN_SUPRAVENTRICULAR = -1.0  # or supraventricular
 REGULAR = 0.15  # median difference of RR, as share of the mean, of a regular rhythm
 LATE = 1.15  # of the basic RR: a rhythm as slow may be an escape
 SUDDEN = 0.87  # of the basic RR and of the RR before: a beat that comes so early is no sinus beat
-SUDDEN_BEATS = 120  # in a row that are no faster than that: a new basic rhythm
+SUDDEN_BEATS = 120  # in a row that go on so: a new basic rhythm; INTERVALS, if no tachycardia
+EARLY_ENOUGH = 0.3  # share of the mean RR by which a beat comes early, from where more says nothing
+VERY_EARLY = 0.55  # of the mean RR: after a usual beat, it is rather conducted aberrantly
 WIDE_S, WIDER_S = 0.08, 0.06  # a width from here on counts, fully when so much longer
 ON_TIME = 0.15  # of an RR; so much off, or so irregular, a beat says nothing by its time
 NOISE_MIN, NOISE_LOG = 1e-3, -2.5  # below exp(-2.5), 8 % of a QRS, noise does not count
 
 V_FEATURES = len(VENTRICULAR_WEIGHTS) - 1
-FEATURES = V_FEATURES + len(SUPRAVENTRICULAR_WEIGHTS) - 1
+FEATURES = V_FEATURES + len(SUPRAVENTRICULAR_WEIGHTS) - 1 - SHARED
 
 
 @kernel
@@ -138,7 +143,8 @@ def _learn_times(s: Any, kind: int, last_kind: int, rr_s: float, by_mean: float,
     s["row"] += 1
     sudden = s["sudden"] > 0 or (last_s > 0 and rr_s < SUDDEN * last_s)
     s["sudden"] = s["sudden"] + 1 if sudden and rr_s > 0.0 and by < SUDDEN else 0
-    if s["sudden"] > SUDDEN_BEATS:
+    slowly = kind == s["dominant"] and rr_s >= FAST_RR_S
+    if s["sudden"] > (INTERVALS if slowly else SUDDEN_BEATS):
         s["basics"] = 0
         s["sudden"] = 0
     if 0.0 < rr_s < RR_S_MAX:
@@ -174,12 +180,12 @@ def classify(s: Any, p: Any, peak: int, flags: int, work: NDArray[np.int64]) -> 
     if begin < max(s["begin"], known - RING) or block + reach + half + 1 >= known:
         s["last_rr_s"] = 0.0
         return 0
-    known = min(known, block + reach + p["after"]) - begin
+    known = min(known, block + reach + max(p["t"][1], half) + 1) - begin
     gather(s, begin, known, work)
 
     # What the QRS looks like.
     at = block - begin
-    middle, length = centre(p, work, at)
+    middle, length, initial, onset = centre(p, work, at)
     sum_up(p, work, middle)
     total = work[TOTALS, search]
     norm = np.sqrt(max(work[SQUARES, search] - total * total / (2 * half + 1), 1e-6))
@@ -189,8 +195,7 @@ def classify(s: Any, p: Any, peak: int, flags: int, work: NDArray[np.int64]) -> 
     kind = -1
     shift = 0
     resemblance = -2.0
-    usual = 0.0  # correlation with the dominant kind
-    usual_shift = 0
+    usual_shift = 0  # against the dominant kind
     dominant = s["dominant"]
     for after in range(KINDS):
         other = (dominant + after) % KINDS
@@ -206,7 +211,6 @@ def classify(s: Any, p: Any, peak: int, flags: int, work: NDArray[np.int64]) -> 
             kind = other
             shift = other_shift
         if after == 0:
-            usual = correlation
             usual_shift = other_shift
             if alike_by >= SURELY_SIMILAR:
                 break
@@ -236,31 +240,36 @@ def classify(s: Any, p: Any, peak: int, flags: int, work: NDArray[np.int64]) -> 
     by_mean = rr_s / mean_s if rr_s > 0 else 1.0
     by_basic = rr_s / basic_s if rr_s > 0 else 1.0
     ratio = 1.0 if first else norm / np.float64(s["size"][dominant])
-    apart = 1.0 + ratio * ratio - 2.0 * ratio * (1.0 if first else usual)
-    origin = middle + usual_shift - before
-    t_alike = alike(s, work, origin, p["t_begin"], min(before + p["after"], known - origin))
-    p_alike = alike(s, work, origin, 0, p["p_end"]) if rr_s >= P_RR_S else 0.0
     own = kind == dominant
+    p_like = 0.0
+    if rr_s >= P_RR_S and own:
+        p_like = p_alike(s, p, work, middle + usual_shift - before)
+    elif rr_s >= P_RR_S:
+        p_like = p_alike_before(s, p, work, onset)
     usual_width_s = np.float64(s["width_s"][dominant])
+    rms = norm / np.sqrt(2.0 * half + 1.0)
     f = s["features"]
-    f[0] = clip((1.0 - by_mean) / (0.1 + irregular), 0.0, 3.0)
-    f[1] = 0.0
+    f[0] = clip(1.0 - by_mean, 0.0, EARLY_ENOUGH)
+    # Aberrant: the usual beat before it leaves a bundle branch that does not conduct yet.
+    follows_usual = last_kind == dominant + 1
+    f[1] = clip((VERY_EARLY - by_mean) / 0.1, 0.0, 1.0) if follows_usual else 0.0
+    f[2] = 0.0
     if not own and usual_width_s > 0 and s["width_s"][kind] > 0:
-        f[1] = clip(np.log(np.float64(s["width_s"][kind]) / usual_width_s), -0.2, 0.7)
-    f[2] = clip((width_s - WIDE_S) / WIDER_S, 0.0, 1.0)
-    f[3] = clip(np.log(ratio), 0.0, 1.0)
-    f[4] = clip(1.0 - t_alike, 0.0, 1.5)
+        f[2] = clip(np.log(np.float64(s["width_s"][kind]) / usual_width_s), -0.2, 0.7)
+    f[3] = clip((width_s - WIDE_S) / WIDER_S, 0.0, 1.0)
+    f[4] = clip(np.log(ratio), 0.0, 1.0)
     f[5] = clip(-_direction(p, work, middle, known - 1, norm), -1.0, 2.0)
     f[6] = 1.0 if own else 0.0
     f[7] = clip(_noise(p, work, at, norm) - NOISE_LOG, 0.0, 3.0)
     # When the next usual beat was due, its P before it: a block or an axis that changed.
     due = max(1.0 - abs(by_basic - 1.0) / ON_TIME, 0.0) * max(1.0 - unsteady / ON_TIME, 0.0)
-    f[8] = 0.0 if own or rr_s == 0 else due * clip(p_alike, 0.0, 1.0)
-    f[9] = clip((1.0 - by_basic) / (0.05 + min(unsteady, 0.4)), 0.0, 4.0)
-    f[10] = clip(1.0 - p_alike, 0.0, 1.5)
-    f[11] = min(np.sqrt(max(apart, 0.0)) / max(1.0, ratio), 1.2)
+    f[8] = 0.0 if own or rr_s == 0 else due * clip(p_like, 0.0, 1.0)
+    f[9] = clip(np.log(NOISE_MIN + initial / rms), -1.0, 1.5)
+    f[10] = clip(1.0 - p_like, 0.0, 1.5)
+    f[11] = clip((1.0 - by_basic) / (0.05 + min(unsteady, 0.4)), 0.0, 4.0)
+    f[12] = clip(irregular, 0.0, 0.4)
     ventricular = _sum(s, p["ventricular"], 0)
-    supraventricular = _sum(s, p["supraventricular"], V_FEATURES)
+    supraventricular = _sum(s, p["supraventricular"], V_FEATURES - SHARED)
 
     # The kind votes, and a run goes on.
     members = s["members"][kind]
@@ -282,7 +291,7 @@ def classify(s: Any, p: Any, peak: int, flags: int, work: NDArray[np.int64]) -> 
     learn_shape(s, p, work, middle, kind, shift)
     s["size"][kind] = towards(s["size"][kind], norm, members)
     s["width_s"][kind] = towards(s["width_s"][kind], width_s, members)
-    s["p_alike"][kind] = towards(s["p_alike"][kind], p_alike, members)
+    s["p_alike"][kind] = towards(s["p_alike"][kind], p_like, members)
     _learn_times(s, kind, last_kind, rr_s, by_mean, by_basic)
     s["beats"] += 1
     fade = 1.0 / min(s["beats"], SHARE_BEATS)
@@ -290,10 +299,8 @@ def classify(s: Any, p: Any, peak: int, flags: int, work: NDArray[np.int64]) -> 
         s["share"][other] = np.float64(s["share"][other]) * (1.0 - fade)
     s["share"][kind] = np.float64(s["share"][kind]) + fade
     elect(s, kind)
-    whole = middle + shift - before
-    sinus = rr_s > 0 and by_mean > EARLY_MEAN
-    if kind == s["dominant"] and sinus and whole + before + p["after"] <= known:
-        learn_long(s, p, work, whole)
+    if kind == s["dominant"] and rr_s > 0 and by_mean > EARLY_MEAN:
+        learn_p(s, p, work, middle + shift - before, norm)
     s["last_kind"] = kind + 1
     s["last_ventricular"] = 1 if result == VENTRICULAR else 0
     return result

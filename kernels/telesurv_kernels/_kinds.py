@@ -16,13 +16,13 @@ from telesurv_kernels._jit import kernel
 KINDS = 8  # of beats that are remembered
 RING = 512  # blocks: 3.2 s at 160 Hz; a power of 2
 SHAPE = 37  # blocks of a QRS: 2 * 18 + 1 at 160 Hz
-LONG = 104  # blocks from P to T: 0.65 s at 160 Hz
 INTERVALS = 16  # RR remembered; a power of 2
 UNIT = 16384.0  # norm of a shape
 
 CODES, TOTALS, SQUARES, STEPS, ROWS = 0, 1, 2, 3, 4  # of the working space
 WIDTH = 160  # blocks about a beat: 0.97 s at 160 Hz
 
+ONSET = 0.03  # share of the activity that comes before a QRS has begun
 SIMILAR = 0.9  # least similarity within a kind
 SURELY_SIMILAR = 0.96  # to the dominant kind: no other is looked at
 SHARE_BEATS = 300  # over which shares fade
@@ -74,10 +74,12 @@ def gather(s: Any, first: int, count: int, work: NDArray[np.int64]) -> None:
 
 
 @kernel
-def centre(p: Any, work: NDArray[np.int64], at: int) -> tuple[int, float]:
-    """Return where the activity about a block is centred, and how long it is, in blocks.
+def centre(p: Any, work: NDArray[np.int64], at: int) -> tuple[int, float, float, int]:
+    """Return where the activity about a block is centred, its length, its begin and its onset.
 
-    The length is (sum of |slope|)^2 / sum of slope^2: that of a plateau of the same sums.
+    The length, in blocks, is (sum of |slope|)^2 / sum of slope^2: that of a plateau of the same
+    sums. The onset is where ONSET of the activity has passed, and the begin the way that the
+    signal goes, up or down, within INITIAL_S from there.
     """
     squares = 0
     moment = 0
@@ -92,8 +94,19 @@ def centre(p: Any, work: NDArray[np.int64], at: int) -> tuple[int, float]:
         moment += slope * slope * i
         slopes += abs(slope)
     if squares == 0:
-        return at, 0.0
-    return first + int(np.rint(moment / squares)), np.float64(slopes) * np.float64(slopes) / squares
+        return at, 0.0, 0.0, at
+    onset = 0
+    passed = 0
+    while passed < ONSET * squares:
+        slope = newer[onset] - older[onset]
+        passed += slope * slope
+        onset += 1
+    initial = 0
+    for i in range(onset - 1, min(onset - 1 + p["initial"], 2 * reach + 1)):
+        initial += abs(newer[i] - older[i])
+    middle = first + int(np.rint(moment / squares))
+    length = np.float64(slopes) * np.float64(slopes) / squares
+    return middle, length, initial / 2.0, first + onset - 1
 
 
 @kernel
@@ -245,32 +258,6 @@ def mean_rr_s(rr_us: NDArray[np.int32], intervals: int) -> Any:
 
 
 @kernel
-def alike(s: Any, work: NDArray[np.int64], origin: int, first: int, last: int) -> Any:
-    """Return how the signal correlates with the long shape from `first` to `last` of it."""
-    size = last - first
-    if s["long_beats"] == 0 or size < 3:
-        return 1.0
-    long = s["long"]
-    x: Any = 0
-    y: Any = 0
-    xx: Any = 0
-    yy: Any = 0
-    xy: Any = 0
-    codes = work[CODES, origin + first : origin + last]
-    usuals = long[first:last]
-    for i in range(size):
-        code = codes[i]
-        usual = np.int64(usuals[i])
-        x += code
-        y += usual
-        xx += code * code
-        yy += usual * usual
-        xy += code * usual
-    spread = np.float64(xx * size - x * x) * np.float64(yy * size - y * y)
-    return (xy * size - x * y) / np.sqrt(spread) if spread > 0 else 0.0
-
-
-@kernel
 def learn_shape(
     s: Any, p: Any, work: NDArray[np.int64], middle: int, kind: int, shift: int
 ) -> None:
@@ -296,30 +283,6 @@ def learn_shape(
         old = np.float64(shape[i])
         new = old + rate * ((codes[i] - mean) * gain - old)
         shape[i] = np.int64(np.rint(clip(new * scale, -UNIT, UNIT)))
-
-
-@kernel
-def learn_long(s: Any, p: Any, work: NDArray[np.int64], origin: int) -> None:
-    """Move the long shape towards the beat that begins at block `origin`."""
-    long = s["long"]
-    size = p["before"] + p["after"]
-    total = 0
-    squares = 0
-    codes = work[CODES, origin : origin + size]
-    for i in range(size):
-        total += codes[i]
-        squares += codes[i] * codes[i]
-    spread = squares - total * total / size
-    if spread <= 0:
-        return
-    s["long_beats"] = min(s["long_beats"] + 1, KIND_BEATS)
-    rate = 1.0 / s["long_beats"]
-    gain = UNIT / np.sqrt(spread)
-    mean = total / size
-    for i in range(size):
-        old = np.float64(long[i])
-        new = old + rate * ((codes[i] - mean) * gain - old)
-        long[i] = np.int64(np.rint(clip(new, -UNIT, UNIT)))
 
 
 @kernel

@@ -18,18 +18,22 @@ the heart usually does is learned from the stream, and each beat is compared wit
    rhythm has no P before its beats, and is mostly slower.
 4. The *basic rhythm* is the last 16 RR between beats of the dominant kind, without those
    that begin suddenly (below 0.87 of it, and of the RR before) and go on: a supraventricular
-   tachycardia stays early against it, for 120 beats at most.
+   tachycardia stays early against it, for 120 beats at most, beats like the dominant ones below
+   100/min for 16.
 5. A beat is *ventricular* by the sum of weighted evidence (logistic regression, every weight
    bound to its physiological sign): comes early (against the mean of 16 RR, which a
-   compensatory pause leaves as it is, and their irregularity), its kind is wider than the
-   dominant one, it is wide itself, larger than the dominant kind, T differs or stands against
-   the QRS; against it: belongs to the dominant kind, noise before it, it comes when the next
-   beat of the basic rhythm was due, with the usual P before it. Weights and their making:
-   `_class_weights`. The beats of a kind vote together, the kind up to 0.85 (afresh when it
-   becomes dominant). Where the beat before was ventricular, and this one came within 0.65 s and
-   is no dominant one, it is likely that the run goes on.
+   compensatory pause leaves as it is; 0.3 of it is early enough), its kind is wider than the
+   dominant one, it is wide itself, larger than the dominant kind, T stands against the QRS, no
+   usual P before it; against it: belongs to the dominant kind, noise before it, it comes when the
+   next beat of the basic rhythm was due, with the usual P before it, it is steep from its onset
+   (a QRS that begins in the His-Purkinje system is, as in Vereckei 2008), it comes within 0.55
+   of the mean RR after a usual beat (a bundle branch that does not conduct yet makes a beat of
+   the atria wide; Gouaux and Ashman 1947). Weights and their making: `_class_weights`. The P is
+   looked for before the onset of the QRS. The beats of a kind vote together, the kind up to 0.85
+   (afresh when it becomes dominant). Where the beat before was ventricular, and this one came
+   within 0.65 s and is no dominant one, it is likely that the run goes on.
 6. Others are *supraventricular* by a second sum: early against the basic rhythm and its
-   unsteadiness, P differs; against it: another QRS. While the median of 15 differences of
+   unsteadiness, P differs; against it: irregular RR. While the median of 15 differences of
    RR is above 15 % of the mean nothing is early (atrial fibrillation).
 7. All else is *normal*, bundle branch blocks and escape beats of the atria included.
 
@@ -37,6 +41,15 @@ Features after de Chazal, O'Dwyer and Reilly 2004, Llamedo and Martinez 2011 and
 al. 2012. Deviations: classes F and Q of ANSI/AAMI EC57 are never given: fusion and paced
 beats are called after what they resemble. Aberrant beats of the atria (early, wide, T against
 the QRS or not) are mostly called ventricular.
+
+Measured on the first leads of 22 records without pacemaker of the MIT-BIH Arrhythmia Database,
+weights made without the record that is judged (5 folds, mean of 3 draws; constants saw all of
+them): ventricular Se 96.7 %, +P 95.7 %, supraventricular Se 73.7 %, +P 81.2 %; with the weights
+in force, which saw them, 97.0, 97.0, 75.6 and 82.2 %. By folds, 6 of 10 false ventricular beats
+are aberrant beats of the atria in one record. On the second leads, mostly V1, by folds:
+ventricular Se 69.6 %, +P 88.4 %; nearly half of what is missed there is of one record whose usual
+beats are too small to be found. Of bundle branch blocks that come and go (QRS of one record put
+into another, 1 to 40 in a row), 16 % are called ventricular, most of them left ones.
 
 A beat in a stretch that quality calls unreadable (UNSURE, or a masked sample within its QRS)
 teaches nothing; it takes the class of a kind that it resembles, else 0, not classified. So
@@ -60,24 +73,24 @@ from telesurv_kernels._jit import entry
 from telesurv_kernels._kinds import (
     INTERVALS,
     KINDS,
-    LONG,
     RING,
     ROWS,
     SHAPE,
     WIDTH,
     interrupt,
 )
+from telesurv_kernels._p_waves import P_SHAPE
 from telesurv_kernels.quality import MISSING_CODE
 
-VERSION = 1
+VERSION = 2
 """Of state and rule: rises when the meaning of either changes."""
 
 BLOCK_HZ_MAX = 160.0  # of blocks: RING of them last 3.2 s
 HALF_S = 0.11  # of a QRS about its centre
 SEARCH_S = 0.035  # shifts that are tried
 CENTRE_S = 0.12  # activity is looked for within this of the R-peak
-BEFORE_S, AFTER_S = 0.25, 0.40  # of the long shape, P to T, about the centre
-P_END_S, T_BEGIN_S = -0.10, 0.14  # where its P is over, and its T begins
+INITIAL_S = 0.04  # of a QRS, from its onset
+BEFORE_S, P_S = 0.25, 0.15  # a P begins so long before the centre, and lasts
 BASE_S = (-0.16, -0.11)  # the baseline, between P and QRS
 T_S = (0.16, 0.36)  # of a T, to tell its direction
 
@@ -88,10 +101,9 @@ PARAMS = np.dtype(
         ("half", np.int64),  # blocks, as all that follow
         ("search", np.int64),
         ("centre", np.int64),
+        ("initial", np.int64),
         ("before", np.int64),
-        ("after", np.int64),
-        ("p_end", np.int64),  # from the begin of the long shape
-        ("t_begin", np.int64),
+        ("p_size", np.int64),
         ("base", np.int64, (2,)),  # before the centre
         ("t", np.int64, (2,)),  # after it
         ("ventricular", np.float64, (len(VENTRICULAR_WEIGHTS),)),  # the bias first
@@ -114,7 +126,7 @@ STATE = np.dtype(
         ("last_rr_s", np.float64),  # 0: not known
         ("last_kind", np.int64),  # kind + 1 of the beat before; 0: not known
         ("last_ventricular", np.int64),  # 1: it was
-        ("long_beats", np.int64),  # that the long shape is a mean of
+        ("p_beats", np.int64),  # that the usual P is a mean of
         ("row", np.int64),  # beats of one kind in a row, neither early nor fast
         ("row_kind", np.int64),  # kind + 1; 0: none
         ("sudden", np.int64),  # beats since the basic rhythm was suddenly left
@@ -132,7 +144,7 @@ STATE = np.dtype(
         ("members", np.int32, (KINDS,)),  # beats; 0: no such kind
         ("timed", np.int32, (KINDS,)),  # of them with an RR before
         ("reigned", np.int32, (KINDS,)),  # beats for which it was dominant
-        ("long", np.int16, (LONG,)),  # P to T of the dominant kind, norm 16384
+        ("p_shape", np.int16, (P_SHAPE,)),  # P before the dominant kind, 16384: norm of its QRS
         ("shape", np.int16, (KINDS, SHAPE)),  # QRS of each kind, mean 0, norm 16384
         ("ring", np.int16, (RING,)),  # codes, block i at i % RING
         ("ring_masked", np.uint8, (RING // 8,)),  # a bit a block: a sample of it is
@@ -169,10 +181,9 @@ def params(rate_hz: float) -> NDArray[Any]:
     made["half"] = round(HALF_S * block_hz)
     made["search"] = round(SEARCH_S * block_hz)
     made["centre"] = round(CENTRE_S * block_hz)
+    made["initial"] = round(INITIAL_S * block_hz)
     made["before"] = round(BEFORE_S * block_hz)
-    made["after"] = round(AFTER_S * block_hz)
-    made["p_end"] = made["before"] + int(P_END_S * block_hz)
-    made["t_begin"] = made["before"] + int(T_BEGIN_S * block_hz)
+    made["p_size"] = round(P_S * block_hz)
     made["base"] = [int(-at * block_hz) for at in BASE_S]
     made["t"] = [int(at * block_hz) for at in T_S]
     made["ventricular"] = VENTRICULAR_WEIGHTS

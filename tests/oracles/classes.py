@@ -5,12 +5,24 @@ the rhythm, and the evidence is a dictionary of what it is.
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from oracles.class_parts import (
+    Array,
+    Judged,
+    Kind,
+    Qrs,
+    Times,
+    correlation,
+    irregularity,
+    last_of,
+    onset_of,
+    rounded,
+    towards,
+    unit,
+)
 from telesurv_kernels import _class_weights as w
 from telesurv_kernels import _evidence as e
 from telesurv_kernels import _kinds as k
@@ -19,70 +31,6 @@ from telesurv_kernels._dtypes import BEAT, GAP, NORMAL, SUPRAVENTRICULAR, UNSURE
 
 Row = tuple[int, int, int, int]
 """kind, sample, decided, flags of what `beats` found"""
-Array = NDArray[np.float64]
-
-
-@dataclass(eq=False)
-class Kind:
-    shape: Array
-    size: float
-    width_s: float
-    share: float = 0.0
-    members: int = 0
-    reigned: int = 0
-    vote: float = 0.0
-    rr_s: list[float] = field(default_factory=list)  # running means, newest last
-    early: list[float] = field(default_factory=list)
-    p_alike: float = 0.0
-
-
-class Qrs(NamedTuple):
-    middle: int  # block
-    size: float
-    width_s: float
-    rough: float  # noise before it
-
-
-class Times(NamedTuple):
-    rr_s: float | None
-    by_mean: float
-    by_basic: float
-    irregular: float
-    unsteady: float
-
-
-class Judged(NamedTuple):
-    ventricular: float
-    supraventricular: float
-    p_alike: float
-
-
-def towards(mean: float, value: float, members: int) -> float:
-    return mean + (value - mean) / min(members, k.KIND_BEATS)
-
-
-def last_of(means: list[float], otherwise: float) -> float:
-    return means[-1] if means else otherwise
-
-
-def rounded(share: float) -> float:
-    """As the kernel stores it: which of the rarest kinds is given up depends on it."""
-    return float(np.float32(share))
-
-
-def correlation(x: Array, y: Array) -> float:
-    return float(np.corrcoef(x, y)[0, 1]) if np.ptp(x) and np.ptp(y) else 0.0
-
-
-def irregularity(rr_s: list[float]) -> float:
-    steps = np.sort(np.abs(np.diff(rr_s)))
-    return float(steps[len(steps) // 2] / np.mean(rr_s)) if len(steps) > 1 else 0.0
-
-
-def unit(x: Array) -> Array:
-    centred = x - x.mean()
-    scaled: Array = centred * k.UNIT / np.linalg.norm(centred)
-    return scaled
 
 
 class Patient:
@@ -108,8 +56,8 @@ class Patient:
         self.beats = 0
         self.rr_s: list[float] = []
         self.basic_s: list[float] = []
-        self.long: Array | None = None
-        self.long_beats = 0
+        self.p: Array | None = None
+        self.p_beats = 0
         self.gap(0)
 
     def n(self, seconds: float) -> int:
@@ -145,9 +93,9 @@ class Patient:
                 best = min(best - (found[at - 1] - found[at + 1]) ** 2 / (8 * bend), 1.0)
         return best, at
 
-    def resembled(self, middle: int, size: float) -> tuple[Kind | None, int, float, float, int]:
-        """Return the kind, its shift, the similarity; correlation and shift of the dominant."""
-        kind, shift, most, usual, usual_shift = None, 0, -2.0, 0.0, 0
+    def resembled(self, middle: int, size: float) -> tuple[Kind | None, int, float, int]:
+        """Return the kind, its shift, the similarity; shift of the dominant."""
+        kind, shift, most, usual_shift = None, 0, -2.0, 0
         first = self.kinds.index(self.dominant) if self.dominant else 0
         for other in self.kinds[first:] + self.kinds[:first]:
             if other is None:
@@ -159,10 +107,10 @@ class Patient:
             if similarity > most:
                 kind, shift, most = other, at, similarity
             if other is self.dominant:
-                usual, usual_shift = correlated, at
+                usual_shift = at
                 if similarity >= k.SURELY_SIMILAR:
                     break
-        return kind, shift, most, usual, usual_shift
+        return kind, shift, most, usual_shift
 
     def judge(self, peak: int, decided: int, flags: int) -> int:
         block, known = peak // self.factor, (decided + 1) // self.factor
@@ -176,7 +124,7 @@ class Patient:
             self.last_rr_s = None
             return 0
         qrs = self.measured(block)
-        kind, shift, most, usual, usual_shift = self.resembled(qrs.middle, qrs.size)
+        kind, shift, most, usual_shift = self.resembled(qrs.middle, qrs.size)
         unreadable = self.masked[qrs.middle - half - search : qrs.middle + half + search + 1]
         if flags & UNSURE or unreadable.any():
             self.last_rr_s = None
@@ -187,10 +135,17 @@ class Patient:
             shape = np.zeros(2 * half + 1)
             kind, shift = self.new_kind(Kind(shape, qrs.size, qrs.width_s)), 0
         if self.dominant is None:
-            self.dominant, usual, usual_shift = kind, 1.0, 0
+            self.dominant, usual_shift = kind, 0
         times = self.timed(rr_s)
-        origin = qrs.middle + usual_shift - before
-        found = self.evidence(qrs, kind, usual, origin, times, known)
+        p_alike = 0.0
+        if times.rr_s and times.rr_s >= e.P_RR_S:
+            oldest = block - reach - before - 1
+            firsts = [qrs.middle + usual_shift - before]
+            if kind is not self.dominant:
+                firsts = self.p_firsts(qrs.onset, oldest)
+            p_alike = max(self.p_alike(first) for first in firsts)
+        follows_usual = previous is not None and previous is self.dominant
+        found = self.evidence(qrs, kind, p_alike, times, follows_usual, known)
         together = e.TOGETHER * min(kind.members, k.KIND_BEATS) / k.KIND_BEATS
         evidence = (1 - together) * found.ventricular + together * kind.vote
         if was_ventricular and kind is not self.dominant and rr_s and rr_s < e.RUN_RR_S:
@@ -205,11 +160,8 @@ class Patient:
         self.learn_times(kind, previous, times)
         self.take_over(kind)
         self.elect()
-        sinus = rr_s is not None and times.by_mean > k.EARLY_MEAN
-        whole = qrs.middle + shift - before
-        end = whole + before + self.n(c.AFTER_S)
-        if kind is self.dominant and sinus and end <= known:
-            self.learn_long(self.signal[whole:end])
+        if kind is self.dominant and rr_s is not None and times.by_mean > k.EARLY_MEAN:
+            self.learn_p(qrs.middle + shift - before, qrs.size)
         self.last_kind, self.last_ventricular = kind, result == VENTRICULAR
         return result
 
@@ -224,7 +176,9 @@ class Patient:
         noise = np.diff(x[block - self.n(c.BEFORE_S) - 1 : block - self.n(c.CENTRE_S) + 1], 2)
         rms = size / np.sqrt(2 * self.n(c.HALF_S) + 1)
         rough = float(np.log(e.NOISE_MIN + np.sqrt(np.mean(noise**2)) / rms))
-        return Qrs(middle, size, width_s, rough)
+        first = onset_of(slopes)
+        begin = float(np.abs(slopes[first : first + self.n(c.INITIAL_S)]).sum()) / 2
+        return Qrs(middle, size, width_s, rough, block - self.n(c.CENTRE_S) + first, begin)
 
     def timed(self, rr_s: float | None) -> Times:
         last = self.rr_s[-k.INTERVALS :]
@@ -239,36 +193,32 @@ class Patient:
         return Times(rr_s, rr_s / mean_s, rr_s / basic_s, irregular, unsteady)
 
     def evidence(
-        self, qrs: Qrs, kind: Kind, usual: float, origin: int, times: Times, known: int
+        self, qrs: Qrs, kind: Kind, p_alike: float, times: Times, follows_usual: bool, known: int
     ) -> Judged:
         assert self.dominant is not None
-        own, size, size_usual = kind is self.dominant, qrs.size, self.dominant.size
-        distance2 = max(size**2 + size_usual**2 - 2 * size * size_usual * usual, 0.0)
-        apart = min(float(np.sqrt(distance2)) / max(size, size_usual), 1.2)
-        before, after = self.n(c.BEFORE_S), self.n(c.AFTER_S)
-        t = before + int(c.T_BEGIN_S * self.hz), min(before + after, known - origin)
-        t_alike = self.alike(origin, *t)
-        p_alike = 0.0
-        if times.rr_s and times.rr_s >= e.P_RR_S:
-            p_alike = self.alike(origin, 0, before + int(c.P_END_S * self.hz))
+        own, rms = kind is self.dominant, qrs.size / np.sqrt(2 * self.n(c.HALF_S) + 1)
         on_time = max(1 - abs(times.by_basic - 1) / e.ON_TIME, 0)
         due = on_time * max(1 - times.unsteady / e.ON_TIME, 0) * np.clip(p_alike, 0, 1)
         wider = 0.0 if own else float(np.log(kind.width_s / self.dominant.width_s))
+        too_early = np.clip((e.VERY_EARLY - times.by_mean) / 0.1, 0, 1)
+        another_p = np.clip(1 - p_alike, 0, 1.5)
         ventricular = {
-            "early": np.clip((1 - times.by_mean) / (0.1 + times.irregular), 0, 3),
+            "early": np.clip(1 - times.by_mean, 0, e.EARLY_ENOUGH),
+            "aberrant": too_early if follows_usual else 0,
             "wider": np.clip(wider, -0.2, 0.7),
             "wide": np.clip((qrs.width_s - e.WIDE_S) / e.WIDER_S, 0, 1),
-            "larger": np.clip(np.log(size / size_usual), 0, 1),
-            "another T": np.clip(1 - t_alike, 0, 1.5),
-            "opposite T": np.clip(-self.direction(qrs.middle, size, known), -1, 2),
+            "larger": np.clip(np.log(qrs.size / self.dominant.size), 0, 1),
+            "opposite T": np.clip(-self.direction(qrs.middle, qrs.size, known), -1, 2),
             "of the dominant kind": float(own),
             "noise": np.clip(qrs.rough - e.NOISE_LOG, 0, 3),
             "was due": 0 if own or not times.rr_s else due,
+            "steep": np.clip(np.log(e.NOISE_MIN + qrs.begin / rms), -1, 1.5),
+            "another P": another_p,
         }
         supraventricular = {
+            "another P": another_p,
             "early": np.clip((1 - times.by_basic) / (0.05 + min(times.unsteady, 0.4)), 0, 4),
-            "another P": np.clip(1 - p_alike, 0, 1.5),
-            "apart": apart,
+            "irregular": np.clip(times.irregular, 0, 0.4),
         }
         return Judged(
             self.total(w.VENTRICULAR_WEIGHTS, list(ventricular.values())),
@@ -281,10 +231,18 @@ class Patient:
         total = weights[0] + float(np.dot(weights[1:], features))
         return float(np.clip(total, -e.EVIDENCE_MAX, e.EVIDENCE_MAX))
 
-    def alike(self, origin: int, first: int, last: int) -> float:
-        if self.long is None or last - first < 3:
+    def p_firsts(self, onset: int, oldest: int) -> list[int]:
+        """Return where the P may begin, the QRS' onset upon that of the dominant kind."""
+        assert self.dominant is not None
+        shape, half, lag = self.dominant.shape, self.n(c.HALF_S), self.n(c.SEARCH_S) // 2
+        usual_onset = 1 + onset_of(shape[2:] - shape[:-2]) - half
+        first = onset - usual_onset - self.n(c.BEFORE_S)
+        return [max(first + by, oldest) for by in range(-lag, lag + 1)]
+
+    def p_alike(self, first: int) -> float:
+        if self.p is None:
             return 1.0
-        return correlation(self.signal[origin + first : origin + last], self.long[first:last])
+        return correlation(self.signal[first : first + self.n(c.P_S)], self.p)
 
     def direction(self, middle: int, size: float, known: int) -> float:
         at = [middle + int(seconds * self.hz) for seconds in (*c.BASE_S, *c.T_S)]
@@ -315,7 +273,8 @@ class Patient:
         kind.rr_s.append(towards(last_of(kind.rr_s, 0.0), rr_s, len(kind.rr_s) + 1))
         sudden = self.sudden > 0 or (last_s is not None and rr_s < e.SUDDEN * last_s)
         self.sudden = self.sudden + 1 if sudden and times.by_basic < e.SUDDEN else 0
-        if self.sudden > e.SUDDEN_BEATS:
+        slowly = kind is self.dominant and rr_s >= k.FAST_RR_S
+        if self.sudden > (k.INTERVALS if slowly else e.SUDDEN_BEATS):
             self.sudden, self.basic_s = 0, []
         if rr_s < k.RR_S_MAX:
             self.rr_s.append(rr_s)
@@ -373,13 +332,13 @@ class Patient:
         self.dominant = elected
         self.dominant.reigned += 1
 
-    def learn_long(self, signal: Array) -> None:
-        if not np.ptp(signal):
-            return
-        self.long_beats += 1
-        rate = 1 / min(self.long_beats, k.KIND_BEATS)
-        old = np.zeros(len(signal)) if self.long is None else self.long
-        self.long = np.rint(old + rate * (unit(signal) - old))
+    def learn_p(self, first: int, size: float) -> None:
+        signal = self.signal[first : first + self.n(c.P_S)]
+        new = (signal - signal.mean()) * k.UNIT / size
+        self.p_beats += 1
+        old = np.zeros(len(new)) if self.p is None else self.p
+        moved = old + (new - old) / min(self.p_beats, k.KIND_BEATS)
+        self.p = np.rint(np.clip(moved, -k.UNIT, k.UNIT))
 
 
 def classes(

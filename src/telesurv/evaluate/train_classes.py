@@ -29,6 +29,10 @@ from telesurv_kernels import _dtypes as codes
 from telesurv_kernels import classes
 
 FOLDS, DRAWS = 5, 3
+FUSION = scoring.ROWS.index("F")
+FUSION_SHARE = 0.25
+"""What a fusion beat weighs among the ventricular ones: EC57 leaves open what it is called."""
+
 GROUP_BEATS, GROUP_MORE = 600, 30
 RIDGE = 1e-3
 STEPS = 4000
@@ -67,7 +71,7 @@ def teach(path: Path, number: int) -> Taught | None:
     rows = np.full(len(found), -1)
     rows[of.pairs[:, 1]] = scoring.rows_of(reference)[of.pairs[:, 0]]
     rows[of.invented] = scoring.ROWS.index("N")
-    kept = (rows >= 0) & (rows <= scoring.ROWS.index("V")) & ~np.isnan(features[:, 0])
+    kept = (rows >= 0) & (rows <= FUSION) & ~np.isnan(features[:, 0])
     useful = len(of.missed) <= MISSED_MAX * len(reference.beats)
     return Taught(path.stem, lead, reference, features[kept], rows[kept], useful)
 
@@ -100,7 +104,7 @@ def made_of(taught: Sequence[Taught]) -> Weights:
     rng = np.random.default_rng(0)
     features, rows, weight = [], [], []
     for one in taught:
-        for row in range(3):
+        for row in range(FUSION + 1):
             group = np.flatnonzero(one.rows == row)
             if not len(group) or not one.useful:
                 continue
@@ -108,14 +112,15 @@ def made_of(taught: Sequence[Taught]) -> Weights:
             drawn = rng.permutation(group)[:GROUP_BEATS]
             features.append(one.features[drawn])
             rows.append(one.rows[drawn])
-            weight.append(np.full(len(drawn), together / len(drawn)))
+            share = FUSION_SHARE if row == FUSION else 1.0
+            weight.append(np.full(len(drawn), share * together / len(drawn)))
     x, y, w = np.concatenate(features), np.concatenate(rows), np.concatenate(weight)
     split = len(weights.VENTRICULAR_SIGNS)
-    other = y != scoring.ROWS.index("V")
+    other = y < scoring.ROWS.index("V")
     return (
         _regress(x[:, :split], ~other, w, weights.VENTRICULAR_SIGNS),
         _regress(
-            x[other, split:],
+            x[other, split - weights.SHARED :],
             y[other] == scoring.ROWS.index("S"),
             w[other],
             weights.SUPRAVENTRICULAR_SIGNS,
