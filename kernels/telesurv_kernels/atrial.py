@@ -90,7 +90,7 @@ from telesurv_kernels._dtypes import (
     VENTRICULAR,
 )
 from telesurv_kernels._finding import put_event
-from telesurv_kernels._jit import entry, kernel
+from telesurv_kernels._jit import borrowed, entry, kernel
 from telesurv_kernels._pairs import WINDOW, foretold, forget, push, spread
 from telesurv_kernels._pending import PENDING, covered_by, hold, readable_to, release
 
@@ -223,6 +223,7 @@ def advance(
     events : EVENT[m]; of one row in the order in which they were decided
     findings : FINDING[capacity]
     """
+    events, findings = borrowed(events), borrowed(findings)
     found = 0
     for index in range(len(events)):
         event = events[index]

@@ -69,7 +69,7 @@ from telesurv_kernels import beats
 from telesurv_kernels._class_weights import SUPRAVENTRICULAR_WEIGHTS, VENTRICULAR_WEIGHTS
 from telesurv_kernels._dtypes import BEAT, CLASS_SHIFT, GAP
 from telesurv_kernels._evidence import FEATURES, classify
-from telesurv_kernels._jit import entry
+from telesurv_kernels._jit import borrowed, entry
 from telesurv_kernels._kinds import (
     INTERVALS,
     KINDS,
@@ -218,6 +218,12 @@ def advance(
     events : EVENT[k], what `beats` found in these segments
     findings : FINDING[>= k]
     """
+    samples, mask, events, findings = (
+        borrowed(samples),
+        borrowed(mask),
+        borrowed(events),
+        borrowed(findings),
+    )
     found = 0
     work = np.empty((ROWS, WIDTH), np.int64)
     for segment in range(segments.size):

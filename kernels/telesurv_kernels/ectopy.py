@@ -86,7 +86,7 @@ from telesurv_kernels._ectopy_rates import (
     narrow_tachycardia,
 )
 from telesurv_kernels._finding import put_event
-from telesurv_kernels._jit import entry, kernel
+from telesurv_kernels._jit import borrowed, entry, kernel
 from telesurv_kernels._patterns import PATTERNS, RECENT, beats_back, grouped
 from telesurv_kernels._pending import PENDING, covered_by, hold, readable_to, release
 
@@ -209,6 +209,7 @@ def advance(
     events : EVENT[m]; of one row in the order in which they were decided
     findings : FINDING[capacity]
     """
+    events, findings = borrowed(events), borrowed(findings)
     found = 0
     for index in range(len(events)):
         event = events[index]

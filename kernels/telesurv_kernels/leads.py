@@ -85,7 +85,7 @@ from telesurv_kernels._dtypes import (
     RUN_SHIFT,
 )
 from telesurv_kernels._heard import fibrillation, mark, readable_ns, shown
-from telesurv_kernels._jit import entry, kernel
+from telesurv_kernels._jit import borrowed, entry, kernel
 from telesurv_kernels._lanes import (
     LEADS,
     begin,
@@ -221,6 +221,7 @@ def advance(
     events : LEAD_EVENT[m]; of one heart in the order of the log
     findings : FINDING[capacity]
     """
+    events, findings = borrowed(events), borrowed(findings)
     found = 0
     for index in range(len(events)):
         event = events[index]

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from telesurv_kernels._dtypes import GAP, MARK, OFF, ON, UNREADABLE
 from telesurv_kernels._finding import put_event
-from telesurv_kernels._jit import entry, kernel
+from telesurv_kernels._jit import borrowed, entry, kernel
 from telesurv_kernels._pending import SLACK_NS
 
 VERSION = 1
@@ -81,6 +81,7 @@ def advance(
     events : EVENT[m]; of one row in the order in which the beat kernel emitted them
     findings : FINDING[capacity]
     """
+    events, findings = borrowed(events), borrowed(findings)
     found = 0
     for index in range(len(events)):
         event = events[index]
