@@ -1,54 +1,54 @@
 """Rhythm from beats: asystole, pause, extreme rates, heart rate of each minute.
 
-An *event* kernel: it consumes the BEAT, MARK, GAP and FIBRILLATION events of one heart, in
-device time (int64 nanoseconds), and needs no samples.
+An *event* kernel: it consumes the BEAT, MARK, GAP and FIBRILLATION events of one heart, in device
+time (int64 nanoseconds), and needs no samples.
 
-Rules (PhysioNet/CinC Challenge 2015 for asystole and the extreme rates; 3 s for a pause is
-a convention, sources say 2 to 3 s):
+Rules (PhysioNet/CinC Challenge 2015 for asystole and the extreme rates; 3 s for a pause is a
+convention, sources say 2 to 3 s):
 
 - `asystole`: no QRS for 4 s of signal that is readable without a break; for 9.5 s where no 3 beats
-  in a row came before, as when an electrode that moved has come off (in the 2015 challenge no
-  true alarm began so; EC13 leaves 10 s). A plan may ask for less than 4 s. Onset: the last beat,
-  or where the readable stretch begins if that is later. Ends with the first of 3 beats in a row,
-  each within 4 s of the one before. Value: seconds without a beat when found.
-  While FIBRILLATION says that fibrillation is present or a candidate it does not begin, for
-  the silence may be that: 4 s later at most, since a candidate does not last longer (a silence
-  that is over before the candidate is taken back is not found). Where fibrillation ended,
-  silence counts from its end, and the row of beats begins anew: what seemed beats was none.
-  So fibrillation without an organised rhythm after it becomes asystole.
-- `ventricular-fibrillation` is what FIBRILLATION says is present (the rule stands with the
-  kernel `fibrillation`). Value: seconds of it when found.
-- `pause`: 3 s <= RR < 4 s, when it is over; none while fibrillation is present or a candidate.
-  From 4 s on it is asystole, and no pause.
+  in a row came in the 4 s before it, as when an electrode that moved has come off (in the 2015
+  challenge no true alarm began so; EC13 leaves 10 s). A plan may ask for less than 4 s. Onset: the
+  last beat, or where the readable stretch begins if that is later. Ends with the first of 3 beats
+  in a row, each within 4 s of the one before. Value: seconds without a beat when found. While
+  FIBRILLATION says that fibrillation is present or a candidate it does not begin, for the silence
+  may be that: 4 s later at most, since a candidate does not last longer (a silence that is over
+  before the candidate is taken back is not found). Where fibrillation ended, silence counts from
+  its end, and the row of beats begins anew: what seemed beats was none. So fibrillation without an
+  organised rhythm after it becomes asystole.
+- `ventricular-fibrillation` is what FIBRILLATION says is present (the rule stands with the kernel
+  `fibrillation`). Value: seconds of it when found.
+- `pause`: 3 s <= RR < 4 s, when it is over; none while fibrillation is present or a candidate. From
+  4 s on it is asystole, and no pause.
 - `extreme-bradycardia`: 5 beats in a row (4 RR; a plan may ask for 4 beats) with a mean rate below
   40/min; decided with the last, or before it when it is too late to make the rate a faster one
-  (while it may still come: not in a silence of 2 s, which may become asystole). Ends when the
-  mean of 8 RR, all after the onset, is above 45/min. It cannot begin while asystole is present,
-  which ends the row of beats; one that is present goes on. Value: the rate, or what it is at most.
+  (while it may still come: not in a silence of 2 s, which may become asystole). Ends when the mean
+  of 8 RR, all after the onset, is above 45/min. It cannot begin while asystole is present, which
+  ends the row of beats; one that is present goes on. Value: the rate, or what it is at most.
 - `extreme-tachycardia`: 17 beats in a row (16 RR) with a mean rate above 140/min; a plan may ask
   for fewer. Ends when the mean of 16 RR is below 130/min. Neither of the two begins while
   fibrillation is present or a candidate; one that is present goes on.
-- The numeric `heart_rate` of a device-time minute: mean rate of the RR whose second beat
-  lies in it, if there are 3 at least (an RR of over 4 s counts here: it is what the heart
-  did). `low` is the lowest mean of 4 RR in a row, as bradycardia counts them, and never
-  above the mean: a single RR would make every missed beat a halved rate.
+- The numeric `heart_rate` of a device-time minute: mean rate of the RR whose second beat lies in
+  it, if there are 3 at least (an RR of over 4 s counts here: it is what the heart did). `low` is
+  the lowest mean of 4 RR in a row, as bradycardia counts them, and never above the mean: a single
+  RR would make every missed beat a halved rate.
 
-Unreadable is neither normal nor asystole. Beats are *in a row* only if all are sure and
-every MARK between them says that the signal was readable throughout; an RR of 4 s or more
-is asystole and ends the row too. Nothing unreadable or missing ends or withdraws a condition.
+Unreadable is neither normal nor asystole. Beats are *in a row* only if all are sure and every MARK
+between them says that the signal was readable throughout; an RR of 4 s or more is asystole and ends
+the row too. Nothing unreadable or missing ends or withdraws a condition.
 
-The row is *sure* once signal was readable for 2 s without a break (SURE, onset where that
-stretch began), and no longer when such stretches lie 2 s apart or more (UNSURE_SINCE, onset
-where the last one ended): shorter holes do not hide an episode of any rule above, and at
-rates above 30/min 2 s hold a beat. A row begins unsure.
+The row is *sure* once signal was readable for 2 s without a break (SURE, onset where that stretch
+began), and no longer when such stretches lie 2 s apart or more (UNSURE_SINCE, onset where the last
+one ended): shorter holes do not hide an episode of any rule above, and at rates above 30/min 2 s
+hold a beat. A row begins unsure.
 
-Deviations from the sources: bradycardia does not end while its own rule still holds (the
-last 4 RR below the limit), or it would end and begin again at the next beat. Its 8 RR are
-its own: faster beats from before the onset would end it at once.
+Deviations from the sources: bradycardia does not end while its own rule still holds (the last 4 RR
+below the limit), or it would end and begin again at the next beat. Its 8 RR are its own: faster
+beats from before the onset would end it at once.
 
-Decision delay: everything is decided at the MARK that covers it, because only the MARK says
-whether the signal up to the beat was readable: the delay of the beat kernel's MARK, and
-one distance between MARKs at most. Minutes come with the first MARK or GAP after their end.
+Decision delay: everything is decided at the MARK that covers it, because only the MARK says whether
+the signal up to the beat was readable: the delay of the beat kernel's MARK, and one distance
+between MARKs at most. Minutes come with the first MARK or GAP after their end.
 """
 
 from typing import Any
@@ -88,7 +88,7 @@ from telesurv_kernels._extreme_rates import (
     take_beat,
 )
 from telesurv_kernels._finding import put_event
-from telesurv_kernels._jit import entry, kernel
+from telesurv_kernels._jit import borrowed, entry, kernel
 from telesurv_kernels._pending import PENDING, covered_by, hold, readable_to, release
 
 VERSION = 2
@@ -99,6 +99,9 @@ ASYSTOLE_S = 4.0
 
 UNSHOWN_S = 9.5
 """The same where no rhythm was there before: what is left of the 10 s that a monitor has (EC13)."""
+
+SHOWN_NS = 4_000_000_000
+"""So long before it: a shorter hole hides no asystole, and is no reason to doubt one."""
 
 PAUSE_S = 3.0
 """Shortest RR that is a pause, seconds (convention)."""
@@ -141,6 +144,7 @@ STATE = np.dtype(
         ("own", np.int64),  # those of them at or after bradycardia's onset
         ("head", np.int64),  # slot of beats_ns to be written next
         ("beats_ns", np.int64, (TACHYCARDIA_BEATS,)),
+        ("rhythm_ns", np.int64),  # the last beat that was the third or a later one in a row
         ("asystole", np.int64),  # 1: present
         ("fibrillation", np.int64),  # 1: present or a candidate
         ("fibrillates", np.int64),  # 1: ventricular-fibrillation is present
@@ -219,6 +223,7 @@ def advance(
     events : EVENT[m]; of one row in the order in which the beat kernel emitted them
     findings : FINDING[capacity]
     """
+    events, findings = borrowed(events), borrowed(findings)
     found = 0
     for index in range(len(events)):
         event = events[index]
@@ -309,7 +314,7 @@ def _mark(s: Any, p: Any, event: Any, findings: NDArray[Any], found: int) -> int
 def _silence(s: Any, p: Any, until_ns: int, event: Any, findings: NDArray[Any], found: int) -> int:
     """Judge the time without a beat, from quiet_ns to `until_ns`; fibrillation is no silence."""
     quiet_ns = max(s["quiet_ns"], s["fibrillated_ns"])
-    shown = s["run"] >= RETURN_BEATS or quiet_ns > s["quiet_ns"]
+    shown = quiet_ns - s["rhythm_ns"] < SHOWN_NS or quiet_ns > s["quiet_ns"]
     limit_ns = np.int64((p["asystole_s"] if shown else UNSHOWN_S) * 1e9)
     if s["asystole"] == 1 or s["fibrillation"] == 1 or until_ns - quiet_ns < limit_ns:
         return found
@@ -344,6 +349,8 @@ def _beat(
             )
     s["paired"] = 1
     take_beat(s, time_ns)
+    if s["run"] >= RETURN_BEATS:
+        s["rhythm_ns"] = time_ns
     if s["asystole"] == 1 and s["run"] >= RETURN_BEATS:
         s["asystole"] = 0
         found = put_event(findings, found, event, OFF, ASYSTOLE, 0, back(s, RETURN_BEATS - 1), 0.0)
@@ -379,16 +386,9 @@ def _close_minute(s: Any, minute: int, event: Any, findings: NDArray[Any], found
         low_per_min = mean_per_min
         if 0.0 < s["low_per_min"] < mean_per_min:
             low_per_min = s["low_per_min"]
+        kind, begin_ns = NUMERIC_HEART_RATE, s["minute"] * MINUTE_NS
         found = put_event(
-            findings,
-            found,
-            event,
-            MINUTE,
-            NUMERIC_HEART_RATE,
-            s["minute"] * MINUTE_NS,
-            0,
-            mean_per_min,
-            low_per_min,
+            findings, found, event, MINUTE, kind, begin_ns, 0, mean_per_min, low_per_min
         )
     s["minute"] = minute
     s["rr_count"] = 0

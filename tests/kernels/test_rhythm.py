@@ -53,6 +53,9 @@ def test_asystole_of_a_row_that_never_had_a_beat_begins_where_signal_does() -> N
 def test_silence_without_a_rhythm_before_it_is_asystole_later() -> None:
     after_three: list[Piece] = [("noise", 3, 0), ("beats", 2.7, 0.9), ("silence", 4.5, 0)]
     assert said(day(after_three)) == [("on", "asystole", 5.7, 4.05)]
+    after_a_hole: list[Piece] = [NORMAL, ("noise", 3, 0), ("silence", 4.5, 0)]
+    assert said(day(after_a_hole)) == [("on", "asystole", 19.0, 4.0)]
+    assert said(day([NORMAL, ("noise", 5, 0), ("silence", 9, 0)])) == []
     after_two: list[Piece] = [("noise", 3, 0), ("beats", 1.8, 0.9)]
     assert said(day([*after_two, ("silence", 8.6, 0), NORMAL])) == []
     assert said(day([*after_two, ("silence", 10, 0)])) == [("on", "asystole", 4.8, 9.7)]

@@ -135,6 +135,7 @@ def runs_of(stretches: list[Stretch], asystole: int) -> list[list[Beat]]:
 def asystoles(stretches: list[Stretch], asystole: int) -> list[Finding]:
     found: list[Finding] = []
     present = False
+    rhythm = 0  # the last beat that was the third or a later one in a row
     for stretch in stretches:
         # Each instant from which silence may last: where the stretch begins, and every beat.
         instants = [stretch.begin, *(beat.time for beat in stretch.beats), stretch.end]
@@ -144,6 +145,7 @@ def asystoles(stretches: list[Stretch], asystole: int) -> list[Finding]:
                 beat = stretch.beats[place - 1]
                 joined = row > 0 and 0 < beat.rr < asystole
                 row = row + 1 if joined else int(beat.sure)
+                rhythm = beat.time if row >= k.RETURN_BEATS else rhythm
                 if present and row == k.RETURN_BEATS:
                     first = stretch.beats[place - k.RETURN_BEATS].time
                     found.append((d.OFF, d.ASYSTOLE, 0, first, beat.step.decided, 0.0, 0.0))
@@ -154,9 +156,8 @@ def asystoles(stretches: list[Stretch], asystole: int) -> list[Finding]:
                 points.append((following, stretch.beats[place].step))
             for until, step in points:
                 begin = max([onset, *step.ended[-1:]])
-                before = stretch.beats[place - 1].step.ended if place else step.ended
-                rhythm = row >= k.RETURN_BEATS and before == step.ended
-                limit = asystole if rhythm or begin > onset else int(k.UNSHOWN_S * 1e9)
+                shown = begin - rhythm < k.SHOWN_NS or begin > onset
+                limit = asystole if shown else int(k.UNSHOWN_S * 1e9)
                 if until - begin >= limit and not present and not step.fibrillation:
                     length = until - begin
                     found.append((d.ON, d.ASYSTOLE, begin, 0, step.decided, length / 1e9, 0.0))
