@@ -39,7 +39,7 @@ _TABLE = (
     Condition("extreme-bradycardia", "physiological", "high", "failing-heart", 1, "/min"),
     Condition("extreme-tachycardia", "physiological", "high", "failing-heart", 2, "/min"),
     Condition("ventricular-tachycardia", "physiological", "high", "failing-heart", 3, "/min"),
-    Condition("asystole", "physiological", "high", "failing-heart", 4, "s"),
+    Condition("asystole", "physiological", "high", "failing-heart", 4, "s", version=2),
     Condition("ventricular-fibrillation", "physiological", "high", "failing-heart", 5, "s"),
     Condition("pause", "physiological", "medium", "pause", unit="ms"),
     Condition("ventricular-run", "physiological", "medium", "ventricular-run", unit="/min"),
