@@ -6,6 +6,7 @@ without feedback has outputs that do not wait for each other: a quarter of a sec
 done at once, in single precision, each output in the same order of its terms.
 """
 
+from math import fsum
 from typing import Any
 
 import numpy as np
@@ -38,9 +39,10 @@ def taps_of(block_hz: float) -> NDArray[np.float64]:
             made[n] = b0 * given[n] + b1 * given[n - 1] + b2 * given[n - 2]
             made[n] -= a1 * made[n - 1] + a2 * made[n - 2]
         answer = made[2:]
-    answer -= answer.mean()
+    # Exact sums: those of NumPy and its products may depend on where in memory the numbers lie.
+    answer -= fsum(answer) / size
     slope = np.arange(size) - (size - 1) / 2
-    answer -= (slope @ answer) / (slope @ slope) * slope
+    answer -= fsum(slope * answer) / fsum(slope * slope) * slope
     return np.concatenate([answer, np.zeros(TAPS - size)])
 
 

@@ -21,7 +21,6 @@ from pathlib import Path
 from typing import Any, ParamSpec, TypeVar, cast
 
 import numba
-import numpy as np
 from numba import extending
 from numba.core import cgutils
 from numba.core.caching import UserProvidedCacheLocator
@@ -125,33 +124,6 @@ def _without_owner(_: Any, array: Any) -> Any:
 
 
 overload(borrowed)(lambda array: lambda array: _without_owner(array))
-
-
-def scratch(dtype: np.dtype[Any]) -> Any:
-    """Return a record of zeros that lasts as long as the entry that asks for it.
-
-    It lies on the stack: memory from the heap costs a call of a second of one lead as much as its
-    analysis, where the system takes it back each time.
-    """
-    return np.zeros(1, dtype)[0]
-
-
-@intrinsic
-def _on_stack(_: Any, dtype: Any) -> Any:
-    """Return a record on the stack."""
-    record = dtype.dtype
-
-    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        size = tools.intp_t(record.size)
-        space = tools.alloca_once(builder, tools.int8_t, size)
-        space.align = 64
-        tools.memset(builder, space, size, 0)
-        return builder.bitcast(space, context.get_value_type(record))
-
-    return record(dtype), generate
-
-
-overload(scratch)(lambda dtype: lambda dtype: _on_stack(dtype))
 
 
 def entry(func: Callable[P, R]) -> Callable[P, R]:

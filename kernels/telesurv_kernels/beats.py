@@ -102,7 +102,7 @@ from telesurv_kernels._beats_rule import (
 from telesurv_kernels._blocks import sum_blocks
 from telesurv_kernels._candidates import ALWAYS, PENDING, begin, consider, put
 from telesurv_kernels._dtypes import GAP
-from telesurv_kernels._jit import borrowed, entry, scratch
+from telesurv_kernels._jit import borrowed, entry
 from telesurv_kernels._plain import NO_SIGNAL, plain_until, readable_of, remember
 from telesurv_kernels._pulses import (
     CODE_MAX,
@@ -177,7 +177,7 @@ def advance(
     """
     found = 0
     samples, mask, findings = borrowed(samples), borrowed(mask), borrowed(findings)
-    work = scratch(WORK)
+    space = np.zeros(1, WORK)
     for segment in range(segments.size):
         first = segments[segment]["first"]
         last = segments[segment]["last"]
@@ -186,6 +186,7 @@ def advance(
         row = segments[segment]["row"]
         s = state[row]
         p = params[row]
+        work = space[0]  # in the loop: a record does not keep its array alive
         powers = work["powers"]
         factor = p["factor"]
         hill = p["hill"]
