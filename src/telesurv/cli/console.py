@@ -2,12 +2,12 @@
 
 import contextlib
 import signal
-import threading
 
 import click
 
 from telesurv.cli._run import KAFKA, LOGGING, with_settings
 from telesurv.settings import Settings
+from telesurv.stopping import stopped_by
 
 EPILOG = """\b
 Examples:
@@ -24,8 +24,7 @@ def command(settings: Settings) -> None:
     """Show alerts and trends in the browser."""
     from telesurv.connect import connect
 
-    stop = threading.Event()
-    signal.signal(signal.SIGTERM, lambda number, frame: stop.set())
+    stop = stopped_by(signal.SIGTERM)
     with contextlib.closing(connect(settings)) as log:
         from telesurv.console.run import serve
 

@@ -2,7 +2,6 @@
 
 import contextlib
 import signal
-import threading
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,6 +11,7 @@ import click
 from telesurv.cli._output import counted, progress, result
 from telesurv.cli._run import DURATION, INSTANT, KAFKA, LOGGING, SPEED, with_settings
 from telesurv.settings import Settings
+from telesurv.stopping import stopped_by
 
 if TYPE_CHECKING:
     from telesurv.simulate import Patient
@@ -85,7 +85,7 @@ def command(
 
         if out is None:
             seconds = round(duration) if duration is not None else None
-            stop = _stopped()
+            stop = stopped_by(signal.SIGTERM)
             sent = play.play(
                 made, log, duration_s=seconds, speed=speed, stop=stop, progress=advance
             )
@@ -138,10 +138,3 @@ def _epoch_ns(*, live: bool) -> int:
     from telesurv.simulate.patient import EPOCH_NS
 
     return int(time.time()) * 10**9 if live else EPOCH_NS
-
-
-def _stopped() -> threading.Event:
-    """Return what SIGTERM sets, so that a supervisor's stop is a clean one."""
-    stop = threading.Event()
-    signal.signal(signal.SIGTERM, lambda number, frame: stop.set())
-    return stop

@@ -14,6 +14,7 @@ import structlog
 
 from telesurv.alerts.model import Plan
 from telesurv.settings import Settings
+from telesurv.stopping import stopped_by
 from telesurv_streams.log import FRAMES, HEADER_ARRIVAL, HEADER_KIND, HEADER_MODE, Outgoing
 from telesurv_streams.memory import MemoryLog
 
@@ -121,10 +122,7 @@ def _prepare(settings: Settings) -> threading.Event:
     if settings.log_level == "info":  # the lines of a service would bury what is said here
         quiet = structlog.make_filtering_bound_logger(logging.WARNING)
         structlog.configure(wrapper_class=quiet)
-    stop = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stop.set())
-    return stop
+    return stopped_by(signal.SIGTERM, signal.SIGINT)
 
 
 def _senders(patients: int, seed: int) -> list[Timed]:
