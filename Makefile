@@ -75,6 +75,7 @@ RESULTS ?= benchmarks/results
 SCORED = $(RESULTS)/accuracy-
 SCORE = $(BIN)/telesurv evaluate
 RHYTHMS = mitdb vfdb afdb-rr nsr2db-rr cpsc2021 perform-af
+QUALITY = cinc2017 vfdb mitdb
 
 .PHONY: accuracy
 accuracy: install ## Score the databases in TELESURV_RECORDINGS, and write benchmarks/results
@@ -89,8 +90,12 @@ accuracy: install ## Score the databases in TELESURV_RECORDINGS, and write bench
 		$(SCORE) rhythm "$$TELESURV_RECORDINGS/$$name" --json $(SCORED)rhythm-$$name.json; \
 	done
 	@$(SCORE) alarms "$$TELESURV_RECORDINGS/challenge-2015" --json $(SCORED)challenge-2015.json
-	@$(SCORE) table $(foreach name,mitdb noise leads-mitdb leads-noise classes-mitdb $(RHYTHMS:%=rhythm-%) challenge-2015,\
-		$(SCORED)$(name).json) --out $(RESULTS)/ACCURACY.md
+	@for name in $(QUALITY); do \
+		$(SCORE) quality "$$TELESURV_RECORDINGS/$$name" --json $(SCORED)quality-$$name.json; \
+	done
+	@$(SCORE) quality "$$TELESURV_RECORDINGS/noise" --lead 0 --noise-from 5m --json $(SCORED)quality-noise.json
+	@$(SCORE) table $(foreach name,mitdb noise leads-mitdb leads-noise classes-mitdb $(RHYTHMS:%=rhythm-%) challenge-2015 \
+		$(QUALITY:%=quality-%) quality-noise,$(SCORED)$(name).json) --out $(RESULTS)/ACCURACY.md
 
 COMPILE = CUSTOM_COMPILE_COMMAND="make lock" $(BIN)/pip-compile --quiet --generate-hashes \
 	--strip-extras --allow-unsafe --no-emit-index-url --no-emit-find-links \

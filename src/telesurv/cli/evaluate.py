@@ -11,6 +11,7 @@ from telesurv.cli._run import DURATION, with_settings
 from telesurv.settings import Settings
 
 if TYPE_CHECKING:
+    from telesurv.evaluate.beats import Noise
     from telesurv.evaluate.looks import Report
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -22,6 +23,7 @@ Examples:
   telesurv evaluate classes mitdb --lead 0
   telesurv evaluate rhythm vfdb afdb --html rhythm.html
   telesurv evaluate alarms challenge-2015 --html alarms.html
+  telesurv evaluate quality cinc2017 --html quality.html
   telesurv evaluate table accuracy-*.json --out ACCURACY.md"""
 
 FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
@@ -73,25 +75,38 @@ _only = click.option(
 )
 
 
+def _noise(run: F) -> F:
+    begin = click.option(
+        "--noise-from",
+        type=DURATION,
+        metavar="DURATION",
+        help="Noise was mixed in from here on, in every other period: tell how much of it is "
+        "called readable.",
+    )
+    period = click.option(
+        "--noise-period",
+        type=DURATION,
+        default="2m",
+        metavar="DURATION",
+        help="How long noise lasts, and the calm after it [2m]",
+    )
+    return begin(period(run))
+
+
+def _mixed_in(from_s: float | None, period_s: float) -> "Noise | None":
+    from telesurv.evaluate.beats import Noise
+
+    if period_s <= 0:
+        raise click.BadParameter("noise lasts longer than that", param_hint="--noise-period")
+    return None if from_s is None else Noise(from_s=from_s, period_s=period_s)
+
+
 @command.command("beats")
 @_folders
 @_lead
 @_only
 @_learning
-@click.option(
-    "--noise-from",
-    type=DURATION,
-    metavar="DURATION",
-    help="Noise was mixed in from here on, in every other period: tell how much of it is called "
-    "readable.",
-)
-@click.option(
-    "--noise-period",
-    type=DURATION,
-    default="2m",
-    metavar="DURATION",
-    help="How long noise lasts, and the calm after it [2m]",
-)
+@_noise
 @_outputs
 @with_settings("cache_dir")
 def beats(
@@ -109,13 +124,9 @@ def beats(
 
     Of the WFDB records of DIR, those with beats that experts marked (.atr) are scored.
     """
-    from telesurv.evaluate.beats import Noise, evaluate
+    from telesurv.evaluate.beats import evaluate
 
-    noise = None
-    if noise_period <= 0:
-        raise click.BadParameter("noise lasts longer than that", param_hint="--noise-period")
-    if noise_from is not None:
-        noise = Noise(from_s=noise_from, period_s=noise_period)
+    noise = _mixed_in(noise_from, noise_period)
 
     def run(advance: Advance) -> "Report":
         return evaluate(
@@ -225,6 +236,40 @@ def leads(
         return evaluate(folder, only=only, learning_s=learning, progress=advance)
 
     _evaluate("evaluate leads", run, folder, json_file, html_file)
+
+
+@command.command("quality")
+@_folders
+@click.option(
+    "--lead", type=click.IntRange(0), metavar="N", help="Which signal, from 0 [every ECG]"
+)
+@_only
+@_noise
+@_outputs
+@with_settings("cache_dir")
+def quality(
+    settings: Settings,
+    folder: tuple[Path, ...],
+    lead: int | None,
+    only: tuple[str, ...],
+    noise_from: float | None,
+    noise_period: float,
+    json_file: Path | None,
+    html_file: Path | None,
+) -> None:
+    """Say which seconds are unreadable, and why.
+
+    Of the ECG leads of the WFDB records of DIR; beside it what the database knows of them: a
+    record's class (REFERENCE.csv), noise or rhythms that experts marked (.atr).
+    """
+    from telesurv.evaluate.quality import evaluate
+
+    noise = _mixed_in(noise_from, noise_period)
+
+    def run(advance: Advance) -> "Report":
+        return evaluate(folder, lead=lead, only=only, noise=noise, progress=advance)
+
+    _evaluate("evaluate quality", run, folder, json_file, html_file)
 
 
 @command.command("table")

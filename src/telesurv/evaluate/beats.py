@@ -14,7 +14,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from telesurv.evaluate import ec57
+from telesurv.evaluate import ec57, seconds
 from telesurv.evaluate.about import About, about
 from telesurv.evaluate.figures import (
     Figures,
@@ -250,7 +250,7 @@ def judge(folder: str, lead: Lead, reference: Reference, rules: Rules) -> Judged
         judged_min=round(max(len(good) / lead.rate_hz - rules.learning_s, 0) / 60, 2),
         paced=reference.paced,
         figures=figures(score),
-        readable=_readable(readable_score, *_seconds(good, lead.rate_hz, rules)),
+        readable=_readable(readable_score, *_seconds(heard.mask, lead.rate_hz, rules)),
         offset_ms=median(offsets),
         decided=spread(delays),
     )
@@ -283,12 +283,9 @@ def read_reference(record: Path, lead: Lead) -> Reference:
     return Reference(samples[is_beat], symbols[is_beat], fibrillation, paced)
 
 
-def _seconds(good: NDArray[np.bool_], rate_hz: float, rules: Rules) -> tuple[int, int, int, int]:
+def _seconds(mask: NDArray[np.uint8], rate_hz: float, rules: Rules) -> tuple[int, int, int, int]:
     """Count whole seconds that count, the readable ones, and both of those with noise."""
-    edges = np.rint(np.arange(int(len(good) / rate_hz) + 1) * rate_hz).astype(np.int64)
-    edges = np.minimum(edges, len(good))
-    bad = np.concatenate([[0], np.cumsum(~good)])
-    readable = np.diff(bad[edges]) == 0
+    readable = seconds.bits(mask, rate_hz) == 0
     begin_s = np.arange(len(readable), dtype=np.float64)
     counts = begin_s >= rules.learning_s
     noisy = counts & rules.noise.at(begin_s) if rules.noise else np.zeros_like(counts)

@@ -4,15 +4,23 @@ from pathlib import Path
 
 import msgspec
 
-from telesurv.evaluate import alarms_look, beats_look, classes_look, leads_look, rhythm_look
+from telesurv.evaluate import (
+    alarms_look,
+    beats_look,
+    classes_look,
+    leads_look,
+    quality_look,
+    rhythm_look,
+)
 from telesurv.evaluate.alarms import AlarmsReport
 from telesurv.evaluate.beats import BeatsReport
 from telesurv.evaluate.classes import ClassesReport
 from telesurv.evaluate.leads import LeadsReport
+from telesurv.evaluate.quality import QualityReport
 from telesurv.evaluate.rhythm import RhythmReport
 from telesurv.evaluate.view import Look
 
-Report = BeatsReport | LeadsReport | ClassesReport | RhythmReport | AlarmsReport
+Report = BeatsReport | LeadsReport | ClassesReport | RhythmReport | AlarmsReport | QualityReport
 
 LOOKS: dict[type, Look] = {
     BeatsReport: beats_look.LOOK,
@@ -20,6 +28,7 @@ LOOKS: dict[type, Look] = {
     ClassesReport: classes_look.LOOK,
     RhythmReport: rhythm_look.LOOK,
     AlarmsReport: alarms_look.LOOK,
+    QualityReport: quality_look.LOOK,
 }
 
 

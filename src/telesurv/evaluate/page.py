@@ -39,6 +39,8 @@ intervals. Computers in Cardiology 10:227-230 (1983).
 recordings: the 4th China Physiological Signal Challenge 2021. PhysioNet (2021).
 - `perform-af`: Charlton PH, et al. Detecting beats in the photoplethysmogram: benchmarking \
 open-source algorithms. Physiol Meas 43:085007 (2022), of the MIMIC III waveforms.
+- `cinc2017`: Clifford GD, et al. AF classification from a short single lead ECG recording: the \
+PhysioNet/Computing in Cardiology Challenge 2017. Computing in Cardiology 44 (2017).
 - `challenge-2015`: Clifford GD, et al. The PhysioNet/Computing in Cardiology Challenge 2015: \
 reducing false arrhythmia alarms in the ICU. Computing in Cardiology 42:273-276 (2015).
 - Goldberger AL, et al. PhysioBank, PhysioToolkit, and PhysioNet: components of a new research \

@@ -1,16 +1,31 @@
-"""Plots of a report as SVG: points with their intervals, bars of a histogram."""
+"""Plots of a report as SVG: points with their intervals, bars of shares and of a histogram."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from telesurv.console.paper import BEAT, GREY, ONSET, clean, document, haloed, label, line, mm, rect
+from telesurv.console.paper import (
+    BEAT,
+    GREY,
+    INK,
+    ONSET,
+    clean,
+    document,
+    haloed,
+    label,
+    line,
+    mm,
+    rect,
+)
 from telesurv.console.plot import Axes, frame, span, value_grid, value_step
 from telesurv.evaluate.figures import Histogram
 
 WIDTH_MM, HEIGHT_MM = 128.0, 92.0
 LEFT_MM, RIGHT_MM, TOP_MM, BOTTOM_MM = 15.0, 5.0, 9.0, 13.0
+BAR_ROOM, BAR_RIGHT_MM = 1.15, 9.0  # for a figure behind the longest bar
+PITCH_MM = 8.0  # from a bar to the next, at most
+CHARACTER_MM = 1.6  # mean width of a name's
 NAMED_MAX = 8
 """Points that bear their name: those furthest from the upper right corner."""
 
@@ -26,6 +41,16 @@ class Point:
     y: float | None
     x_interval: tuple[float, float] | None
     y_interval: tuple[float, float] | None
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """A share and its interval, None where it has none; `marked` stands out."""
+
+    name: str
+    share: float
+    interval: tuple[float, float] | None
+    marked: bool
 
 
 def scatter(title: str, points: Sequence[Point], whole: Point, axis_names: tuple[str, str]) -> str:
@@ -87,6 +112,40 @@ def histogram(title: str, counted: Histogram, of: str) -> str:
         body.append(f"<g><title>{clean(said)}</title>{bar}</g>")
     body += [frame(axes), *_axis_names(axes, (unit, f"% of {int(total)} {of}"))]
     return document(WIDTH_MM, HEIGHT_MM, title, body)
+
+
+def bars(title: str, shares: Sequence[Bar], axis_name: str) -> str:
+    """Return shares in percent as bars from 0, one under the other.
+
+    Parameters
+    ----------
+    title : above the plot
+    shares : from the top down
+    axis_name : of the horizontal axis
+    """
+    highest = max([one.interval[1] if one.interval else one.share for one in shares], default=0.0)
+    end = min(span(np.empty(0), 0.0, max(BAR_ROOM * 100 * highest, 1.0))[1], 100.0)
+    pitch = min((HEIGHT_MM - TOP_MM - BOTTOM_MM) / max(len(shares), 1), PITCH_MM)
+    left = LEFT_MM + CHARACTER_MM * max([len(one.name) for one in shares], default=0)
+    height = pitch * len(shares)
+    axes = Axes(left, TOP_MM, WIDTH_MM - left - BAR_RIGHT_MM, height, 0.0, end, 0.0, 1.0)
+    body = [label(LEFT_MM, 5, title, size=3.4, fill="#111418"), _x_grid(axes)]
+    for number, one in enumerate(shares):
+        middle, thick = TOP_MM + (number + 0.5) * pitch, 0.6 * pitch
+        colour, x = ONSET if one.marked else BEAT, axes.at(100 * one.share)
+        size = min(2.8, pitch)
+        body.append(label(left - 1.5, middle + 1, one.name, size=size, anchor="end"))
+        extra = ' fill-opacity="0.75"'
+        wide = max(x - left, 0.2)
+        body.append(rect(left, middle - thick / 2, wide, thick, colour, extra))
+        if one.interval:
+            low, high = (axes.at(100 * bound) for bound in one.interval)
+            body.append(line(low, middle, high, middle, INK, ' stroke-width="0.3"'))
+            x = max(x, high)
+        body.append(label(x + 1.2, middle + 1, f"{100 * one.share:.1f}", size=size, fill=INK))
+    middle, below = left + axes.width / 2, TOP_MM + height + 9
+    body += [frame(axes), label(middle, below, axis_name, size=3.0, anchor="middle")]
+    return document(WIDTH_MM, TOP_MM + height + BOTTOM_MM, title, body)
 
 
 def _axes(start: float, end: float, low: float, high: float) -> Axes:
