@@ -2,8 +2,9 @@
 
 What Python calls is an `entry`: compiled with a way in from the interpreter, and cached. What
 entries are made of are `kernel`s: compiled into each entry that calls them, for each types they
-are called with, literals aside, and never on their own, which would take as long again (Numba
-makes machine code and a way in for each). In Python they run as written.
+are called with, literals aside, and never on their own, which would take as long again. Numba
+would make machine code and a way in for each, and optimise what each calls once more with it:
+here an entry is optimised once, as a whole. In Python kernels run as written.
 
 Numba invalidates a cached kernel when *its own* file changes, not when a helper that it
 calls in another file does. So the cache directory carries a digest of every kernel
@@ -24,6 +25,10 @@ import numba
 from numba import extending
 from numba.core import cgutils
 from numba.core.caching import UserProvidedCacheLocator
+from numba.core.codegen import JITCodeLibrary
+from numba.core.compiler import CompilerBase, DefaultPassBuilder
+from numba.core.compiler_machinery import AnalysisPass, register_pass
+from numba.core.typed_passes import AnnotateTypes
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -58,7 +63,6 @@ def cache_root() -> Path:
 _CACHE_ROOT = str(cache_root())
 
 _POLICY = {"error_model": "numpy", "nogil": True, "fastmath": False, "no_cfunc_wrapper": True}
-_WITHIN = {**_POLICY, "nopython": True, "no_cpython_wrapper": True}
 
 COMPILED: list[Any] = []
 """Every dispatcher that `entry` made, in order of import (for `warm` and its check)."""
@@ -93,6 +97,59 @@ def is_cached(func: Any) -> bool:
         return False
     module = func.__module__.rpartition(".")[2]
     return any(Path(cache.cache_path).glob(f"{module}.{func.__qualname__}-*.nbi"))
+
+
+class _Part(JITCodeLibrary):
+    """The code of a kernel: linked into what calls it, and neither optimised nor built before."""
+
+    @property
+    def codegen(self) -> Any:
+        """What is not built has no environment that could be set."""
+        return self
+
+    def set_env(self, name: str, environment: Any) -> None:
+        """Set none."""
+
+    def get_pointer_to_function(self, name: str) -> int:
+        """Make it ready for linking; there is no machine code to point to."""
+        self._ensure_finalized()  # type: ignore[no-untyped-call]
+        return 0
+
+    def _optimize_final_module(self) -> None:
+        """Leave it to the entry."""
+
+    def _finalize_final_module(self) -> None:
+        self._finalize_dynamic_globals()  # type: ignore[no-untyped-call]
+        self._finalized = True
+
+
+@register_pass(mutates_CFG=False, analysis_only=True)  # type: ignore[no-untyped-call]
+class _AsPart(AnalysisPass):
+    """Lets what is compiled become a `_Part`."""
+
+    _name = "as_part"
+
+    def __init__(self) -> None:
+        AnalysisPass.__init__(self)  # type: ignore[no-untyped-call]
+
+    def run_pass(self, state: Any) -> bool:
+        part: Any = _Part
+        state.library = part(state.targetctx.codegen(), state.func_id.func_qualname)
+        state.library.enable_object_caching()
+        return False
+
+
+class _Parts(CompilerBase):
+    """Numba's passes, but for where the code goes."""
+
+    def define_pipelines(self) -> list[Any]:
+        passes = DefaultPassBuilder.define_nopython_pipeline(self.state)  # type: ignore[no-untyped-call]
+        passes.add_pass_after(_AsPart, AnnotateTypes)
+        passes.finalize()
+        return [passes]
+
+
+_WITHIN = {**_POLICY, "nopython": True, "no_cpython_wrapper": True, "pipeline_class": _Parts}
 
 
 def kernel(func: Callable[P, R]) -> Callable[P, R]:
