@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from telesurv_kernels._dtypes import BEAT
-from telesurv_kernels._jit import entry
+from telesurv_kernels._jit import borrowed, entry, kernel
 from telesurv_kernels.quality import CONSTANT, LEAD_OFF_BIT, MISSING, NOISY, SATURATED
 
 SPAN_S = 30
@@ -22,6 +22,15 @@ BEATS_MAX = 120
 
 REASONS = np.array([0, LEAD_OFF_BIT, CONSTANT, SATURATED, NOISY, MISSING], np.uint8)
 """Bits of the mask by the number that a ring keeps: 0 readable, else the first that is set."""
+
+_NUMBERS = np.array(
+    [
+        next((n for n, bit in enumerate(REASONS) if mask & bit or mask == 0), len(REASONS))
+        for mask in range(256)
+    ],
+    np.uint8,
+)
+"""The number of each mask."""
 
 BEATS = np.dtype([("sample", np.int64), ("delay", np.int32), ("flags", np.int32)])
 """A beat as the ring remembers it: its sample, how many later it was decided, its flags."""
@@ -71,26 +80,37 @@ def push(
     start : int64[m], index k of each segment's first sample
     samples, mask : int16[n], uint8[n]
     """
+    samples, mask = borrowed(samples), borrowed(mask)
+    samples_kept, reasons_kept = borrowed(samples_kept), borrowed(reasons_kept)
     size = samples_kept.shape[1]
     for index in range(len(segments)):
-        row = segments[index]["row"]
+        row, last = segments[index]["row"], segments[index]["last"]
         first = segments[index]["first"]
-        last = segments[index]["last"]
-        skip = max(0, last - first - size)
-        slot = (start[index] + skip) % size
-        for place in range(first + skip, last):
-            samples_kept[row, slot] = samples[place]
-            reason = 0
-            if mask[place] != 0:
-                reason = 1
-                while reason < REASONS.size and mask[place] & REASONS[reason] == 0:
-                    reason += 1
-            shift = 4 * (slot & 1)
-            others = reasons_kept[row, slot >> 1] & (0xF0 >> shift)
-            reasons_kept[row, slot >> 1] = others | reason << shift
-            slot += 1
-            if slot == size:
-                slot = 0
+        place = max(first, last - size)
+        slot = (start[index] + place - first) % size
+        while place < last:
+            until = min(last, place + size - slot)
+            _keep(samples_kept[row, slot:], samples[place:until])
+            _keep_reasons(reasons_kept[row], slot, mask[place:until])
+            slot, place = 0, until
+
+
+@kernel
+def _keep(kept: NDArray[np.int16], samples: NDArray[np.int16]) -> None:
+    for at in range(len(samples)):
+        kept[at] = samples[at]
+
+
+@kernel
+def _keep_reasons(kept: NDArray[np.uint8], slot: int, mask: NDArray[np.uint8]) -> None:
+    """Write the reasons of slots that follow each other: of two at once but at the ends."""
+    begin, end = slot & 1, len(mask) - 1
+    if begin == 1:
+        kept[slot >> 1] = kept[slot >> 1] & 0x0F | _NUMBERS[mask[0]] << 4
+    for at in range(begin, end, 2):
+        kept[(slot + at) >> 1] = _NUMBERS[mask[at]] | _NUMBERS[mask[at + 1]] << 4
+    if (slot + end) & 1 == 0 and end >= begin:
+        kept[(slot + end) >> 1] = kept[(slot + end) >> 1] & 0xF0 | _NUMBERS[mask[end]]
 
 
 def masks(reasons: NDArray[np.uint8], slots: NDArray[np.int64]) -> NDArray[np.uint8]:
