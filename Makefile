@@ -75,7 +75,7 @@ RESULTS ?= benchmarks/results
 SCORED = $(RESULTS)/accuracy-
 SCORE = $(BIN)/telesurv evaluate
 RHYTHMS = mitdb vfdb afdb-rr nsr2db-rr cpsc2021 perform-af
-QUALITY = cinc2017 vfdb mitdb
+QUALITY = cinc2017 vfdb mitdb challenge-2015
 
 .PHONY: accuracy
 accuracy: install ## Score the databases in TELESURV_RECORDINGS, and write benchmarks/results

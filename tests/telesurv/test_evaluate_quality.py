@@ -17,7 +17,7 @@ from telesurv.evaluate.intervals import area_under_curve, over_records, wilson
 from telesurv.evaluate.looks import load
 from telesurv.evaluate.page import markdown
 from telesurv.evaluate.quality import STRETCHES, evaluate, mask_of
-from telesurv.evaluate.quality_marks import in_seconds, views_of
+from telesurv.evaluate.quality_marks import Labels, in_seconds, views_of
 from telesurv.evaluate.seconds import bits, runs
 from telesurv.lead import Lead, hear, read_lead
 from telesurv.simulate import Patient
@@ -25,6 +25,7 @@ from telesurv.simulate.patient import ECG_SCALE_MV
 from telesurv_streams.frame import MISSING
 
 RATE_HZ = 250
+NO_LABELS = Labels({}, {})
 REASONS = (
     ("lead off", 8), ("flat", 2), ("saturated", 4), ("motion", 16), ("muscle", 32),
     ("mains", 64), ("missing", 1),
@@ -134,12 +135,30 @@ def test_a_table_of_classes_that_is_none_is_named(
     assert "REFERENCE.csv, line 1: saw sim, expected record,class" in err
 
 
+def test_the_last_seconds_before_an_alarm_are_told_apart(tmp_path: Path) -> None:
+    calm = an_ecg(301)
+    lost = calm.copy()
+    lost[290 * RATE_HZ : 295 * RATE_HZ] = MISSING
+    write(tmp_path, "a1", calm, RATE_HZ, ECG_SCALE_MV)
+    write(tmp_path, "a2", lost, RATE_HZ, ECG_SCALE_MV)
+    table = "record,type,true\na1,Asystole,1\na2,Ventricular_Tachycardia,0\n"
+    (tmp_path / "ALARMS.csv").write_text(table)
+    found = {one.name: one.seconds for one in evaluate([tmp_path]).named}
+    assert list(found) == ["Asystole, true", "Ventricular Tachycardia, false"]
+    assert [one.seconds for one in found.values()] == [16, 16]
+    assert [one.unreadable for one in found.values()] == [0, 5]
+
+
 def test_a_folder_without_an_ecg_is_refused(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    write(tmp_path / "one", "sim", an_ecg(12), RATE_HZ, ECG_SCALE_MV)
+    code, _, err = run(capsys, "quality", tmp_path / "one", "--lead", "3")
+    assert code == 1
+    assert "has signals 0 to 0, not 3" in err
     code, _, err = run(capsys, "quality", tmp_path)
     assert code == 1
-    assert "no WFDB record with an ECG" in err
+    assert "no ECG that can be analysed: no WFDB record" in err
 
 
 def test_marks_of_a_lead_are_its_own(tmp_path: Path) -> None:
@@ -155,7 +174,7 @@ def test_marks_of_a_lead_are_its_own(tmp_path: Path) -> None:
     names = []
     for number in (0, 1):
         lead = lead_of(np.zeros(5000, np.int16), number)
-        said = views_of(tmp_path / "sim", lead, None, None)["signal"]
+        said = views_of(tmp_path / "sim", lead, NO_LABELS, None)["signal"]
         names.append([(one.begin_s, one.end_s, one.name) for one in said])
     steps = [(0, 4), (4, 8), (8, 12), (12, 16), (16, 20)]
     of_first = ("clean", "noisy", "clean", "unreadable", "clean")
@@ -185,7 +204,7 @@ def test_a_second_between_two_rhythms_counts_in_neither(tmp_path: Path) -> None:
 )
 def test_noise_that_was_mixed_in_bears_its_level(record: str, level: str, tmp_path: Path) -> None:
     lead = lead_of(np.zeros(100 * RATE_HZ, np.int16), name=record)
-    views = views_of(tmp_path / record, lead, None, Noise(from_s=30.0, period_s=20.0))
+    views = views_of(tmp_path / record, lead, NO_LABELS, Noise(from_s=30.0, period_s=20.0))
     assert list(views) == ["noise"]
     index = in_seconds(views["noise"], 100)
     names = [views["noise"][at].name for at in index]

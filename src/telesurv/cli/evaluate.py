@@ -260,7 +260,8 @@ def quality(
     """Say which seconds are unreadable, and why.
 
     Of the ECG leads of the WFDB records of DIR; beside it what the database knows of them: a
-    record's class (REFERENCE.csv), noise or rhythms that experts marked (.atr).
+    record's class (REFERENCE.csv) or alarm (ALARMS.csv), noise or rhythms that experts marked
+    (.atr).
     """
     from telesurv.evaluate.quality import evaluate
 

@@ -24,6 +24,7 @@ from telesurv.evaluate.beats import STRETCH_S, Noise, Progress, records_of
 from telesurv.evaluate.figures import densest, interval, rounded
 from telesurv.evaluate.intervals import Bounds, area_under_curve, over_records, share
 from telesurv.evaluate.quality_marks import (
+    ALARM,
     CLASS,
     NOISE,
     RHYTHM,
@@ -32,7 +33,7 @@ from telesurv.evaluate.quality_marks import (
     VIEWS,
     Views,
     in_seconds,
-    read_classes,
+    read_labels,
     views_of,
 )
 from telesurv.lead import Lead, Unsuited, read_lead, read_leads
@@ -42,7 +43,7 @@ from telesurv_kernels import quality
 STRETCHES = 8
 """Stretches of each kind that a report names, one of a record."""
 
-SAID = {CLASS: "class ", RHYTHM: "marked ", SIGNAL: "marked ", NOISE: ""}
+SAID = {CLASS: "class ", RHYTHM: "marked ", SIGNAL: "marked ", ALARM: "before ", NOISE: ""}
 """What stands before the name of what is known of a stretch, by view."""
 
 AT_LEAST = (0.1, 0.25, 0.5)
@@ -190,7 +191,7 @@ class Counted:
             for number, one in enumerate(said):
                 tally = self.named[view, one.name]
                 tally.add(key, numbers[index == number])
-                tally.noisy = one.noisy
+                tally.noisy = bool(one.noisy)
         label = next((one.name for one in views.get(CLASS, ())), None)
         self.records.append(
             RecordQuality(
@@ -222,23 +223,21 @@ def evaluate(
         where no record has an ECG that can be analysed
     """
     found = records_of(folders, only)
-    classes = {folder: read_classes(folder) for folder in folders}
-    counted, left_out = Counted(), []
+    labels = {folder: read_labels(folder) for folder in folders}
+    counted, left_out, why = Counted(), [], "no WFDB record"
     for number, path in enumerate(found):
         progress(number, len(found), path.stem)
         try:
             leads = read_leads(path) if lead is None else [read_lead(path, lead)]
-        except Unsuited:
+        except Unsuited as error:
+            why = str(error)
             left_out.append(path.stem)
             continue
         for one in leads:
-            label = classes[path.parent].get(path.stem)
-            views = views_of(path.with_suffix(""), one, label, noise)
+            views = views_of(path.with_suffix(""), one, labels[path.parent], noise)
             counted.add(path.resolve().parent.name, one, views)
     if not counted.records:
-        raise Unsuited(
-            f"{', '.join(map(str, folders))}: no WFDB record with an ECG; {len(found)} without"
-        )
+        raise Unsuited(f"{', '.join(map(str, folders))}: no ECG that can be analysed: {why}")
     return _report(counted, folders, lead, noise, left_out)
 
 
@@ -257,15 +256,21 @@ def _differing(
     folder: str, lead: Lead, numbers: NDArray[np.int64], views: Views
 ) -> list[QualityStretch]:
     """Return where a lead's mask differs most from what is said of it, in each way."""
-    noisy, said = np.zeros(len(numbers), np.bool_), np.full(len(numbers), "", object)
+    said = np.full(len(numbers), "", object)
+    noisy = np.zeros(len(numbers), np.bool_)
+    readable = np.full(len(numbers), not views, np.bool_)  # or nothing is known of the lead
     for view, of_view in views.items():
         index = in_seconds(of_view, len(numbers))
         names = np.array([*(SAID[view] + one.name for one in of_view), ""], object)[index]
-        is_noisy = np.array([*(one.noisy for one in of_view), False], np.bool_)[index]
+        is_noisy = np.array([*(one.noisy is True for one in of_view), False], np.bool_)[index]
         said = np.where(is_noisy | (said == ""), names, said)
         noisy |= is_noisy
+        readable |= np.array([*(one.noisy is False for one in of_view), False], np.bool_)[index]
     found = []
-    for of_noisy, wrong in ((True, noisy & (numbers == 0)), (False, ~noisy & (numbers != 0))):
+    for of_noisy, wrong in (
+        (True, noisy & (numbers == 0)),
+        (False, readable & ~noisy & (numbers != 0)),
+    ):
         at_s = np.flatnonzero(wrong).astype(np.float64)
         for begin_s in densest(at_s + 0.5, STRETCH_S, 1):
             begin = round(begin_s)
@@ -279,7 +284,7 @@ def _differing(
                     length_s=STRETCH_S,
                     noisy=of_noisy,
                     wrong_s=int(np.count_nonzero(wrong[part])),
-                    said=next((name for name in said[part][wrong[part]] if name), ""),
+                    said=str(said[part][wrong[part]][0]),
                 )
             )
     return found

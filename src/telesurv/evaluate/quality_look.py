@@ -3,14 +3,16 @@
 from collections.abc import Iterator
 
 from telesurv.evaluate import plots, seconds
+from telesurv.evaluate.alarms import BEFORE_S
 from telesurv.evaluate.quality import QualityReport, QualityStretch, Seconds
 from telesurv.evaluate.quality_marks import (
+    ALARM,
     CLASS,
     NOISE,
     RHYTHM,
     SIGNAL,
     Views,
-    read_classes,
+    read_labels,
     views_of,
 )
 from telesurv.evaluate.view import (
@@ -28,16 +30,17 @@ from telesurv.evaluate.view import (
 from telesurv.lead import hear, read_lead
 
 RECORDS_BRIEF = 24
-CARDS, CARD_S = 4, 60
+CARDS, CARD_S = 5, 60
 """Cards of one view, and how many seconds one tells of at least."""
 
 VIEW_TITLES = {
     CLASS: "By the record's class",
     RHYTHM: "By marked rhythm",
     SIGNAL: "By the quality that experts marked",
+    ALARM: f"In the {BEFORE_S} s before a monitor's alarm",
     NOISE: "Where noise was mixed in",
 }
-FIRST = {CLASS: "class", RHYTHM: "rhythm", SIGNAL: "marked", NOISE: "noise"}
+FIRST = {CLASS: "class", RHYTHM: "rhythm", SIGNAL: "marked", ALARM: "alarm", NOISE: "noise"}
 FIBRILLATION = ("(VF", "(VFIB", "(VFL")
 
 
@@ -57,6 +60,8 @@ def cards(report: QualityReport) -> list[Card]:
         of_view = [one for one in every if one.seconds.seconds >= CARD_S]
         if view == RHYTHM:
             of_view = [one for one in of_view if one.noisy or one.name in FIBRILLATION]
+        if view == ALARM:
+            of_view = [one for one in of_view if one.name.endswith("true")]
         for one in sorted(of_view, key=lambda one: not one.noisy)[:CARDS]:
             said = f"unreadable, of {one.seconds.seconds} s in {one.seconds.records} records"
             card = Card(
@@ -103,6 +108,11 @@ def notes(report: QualityReport) -> list[str]:
             "under the curve: how often a record of class ~ has the larger share of unreadable "
             "seconds than one of the others, equal shares counting half."
         )
+    if ALARM in views:
+        said.append(
+            "A true alarm's signal is to be read. False ones come of noise, too, which nobody "
+            "marked: they are not among the strips."
+        )
     if {RHYTHM, SIGNAL} & views:
         said.append("Seconds that lie in two marked stretches count in neither.")
     if report.noise:
@@ -139,13 +149,12 @@ def drawn(report: QualityReport) -> list[str]:
 
 def pictures(report: QualityReport, folders: Folders) -> Iterator[Picture]:
     """Yield where mask and marks differ most."""
-    classes = {name: read_classes(folder) for name, folder in folders.items()}
+    labels = {name: read_labels(folder) for name, folder in folders.items()}
     for one in report.worst:
         path = folders[one.folder] / one.record
         lead = read_lead(path, one.number)
         heard = hear(lead)
-        label = classes[one.folder].get(one.record)
-        views = views_of(path, lead, label, report.noise)
+        views = views_of(path, lead, labels[one.folder], report.noise)
         yield Picture(
             title=_said_of(report, one),
             lead=lead,

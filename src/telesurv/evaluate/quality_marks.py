@@ -7,6 +7,8 @@ Each is a *view* of the record's seconds, in which every stretch has a name:
 - **rhythm**: what experts marked (`.atr`, or a comment of the header); `(NOISE` is noise;
 - **signal**: the quality of each lead as experts marked it (`~` in `.atr`: bit i of the subtype
   says that lead i is noisy, bit i + 4 that it is unreadable);
+- **alarm**: the last seconds before a monitor's alarm at 5:00, by its type and whether it was
+  true (`ALARMS.csv`), as in the PhysioNet/CinC challenge of 2015: what is true must not be masked;
 - **noise**: mixed in at a known SNR, which ends the record's name as in the MIT-BIH Noise Stress
   Test database (`118e06`, `118e_6`). The marks are the clean record's then, and not looked at.
 """
@@ -19,11 +21,13 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from telesurv.evaluate.alarms import ALARM_S, BEFORE_S, read_alarms
+from telesurv.evaluate.alarms import TABLE_FILE as ALARMS_FILE
 from telesurv.evaluate.beats import ANNOTATOR, Noise
 from telesurv.evaluate.rhythm_marks import UNMARKED, read_marks
 from telesurv.lead import Lead, Unsuited
 
-CLASS, RHYTHM, SIGNAL, NOISE = VIEWS = ("class", "rhythm", "signal", "noise")
+CLASS, RHYTHM, SIGNAL, ALARM, NOISE = VIEWS = ("class", "rhythm", "signal", "alarm", "noise")
 
 TABLE_FILE = "REFERENCE.csv"
 TOO_NOISY = "~"
@@ -41,15 +45,29 @@ class Said(NamedTuple):
     begin_s: float
     end_s: float
     name: str
-    noisy: bool
+    noisy: bool | None  # None: nobody knows
 
 
 Views = dict[str, list[Said]]
 """What is known of a lead, by view; the stretches of a view do not overlap."""
 
 
-def read_classes(folder: Path) -> dict[str, str]:
-    """Return the classes of a folder's records; none without a table. Raises `Unsuited`."""
+class Labels(NamedTuple):
+    """What tables say of a folder's records, by name."""
+
+    classes: dict[str, str]
+    alarms: dict[str, tuple[str, bool]]  # type, and whether it was true
+
+
+def read_labels(folder: Path) -> Labels:
+    """Return what a folder's tables say; nothing without any. Raises `Unsuited`."""
+    has_alarms = (folder / ALARMS_FILE).is_file()
+    alarms = read_alarms(folder) if has_alarms else []
+    of_record = {one.record: (one.type.replace("_", " "), one.true) for one in alarms}
+    return Labels(_classes(folder), of_record)
+
+
+def _classes(folder: Path) -> dict[str, str]:
     file = folder / TABLE_FILE
     if not file.is_file():
         return {}
@@ -60,20 +78,24 @@ def read_classes(folder: Path) -> dict[str, str]:
     return {line[0]: line[1] for line in rows}
 
 
-def views_of(record: Path, lead: Lead, label: str | None, noise: Noise | None) -> Views:
+def views_of(record: Path, lead: Lead, labels: Labels, noise: Noise | None) -> Views:
     """Return what is known of a lead.
 
     Parameters
     ----------
     record : without suffix
     lead : one of its leads
-    label : its class, where it has one
+    labels : of its folder
     noise : where noise was mixed into it, if it was
     """
     length_s = len(lead.samples) / lead.rate_hz
     found: Views = {}
-    if label is not None:
+    if label := labels.classes.get(lead.record):
         found[CLASS] = [Said(0.0, length_s, label, label == TOO_NOISY)]
+    if (alarm := labels.alarms.get(lead.record)) and length_s >= ALARM_S:
+        kind, true = alarm
+        name = f"{kind}, {'true' if true else 'false'}"
+        found[ALARM] = [Said(ALARM_S - BEFORE_S, ALARM_S, name, False if true else None)]
     if noise is not None:
         found[NOISE] = _mixed_in(lead.record, length_s, noise)
         return found
