@@ -268,6 +268,8 @@ def _take(s: Any, p: Any, event: Any, findings: NDArray[Any], found: int) -> int
 @kernel
 def _show(s: Any, findings: NDArray[Any], found: int, until: int) -> int:
     """Say of the findings from `found` to `until` which lead shows them; return `until`."""
+    if until == found:
+        return found
     lead = shown(s)
     for at in range(found, until):
         beat = findings[at]["kind"] == BEAT

@@ -177,8 +177,11 @@ def listen(
     of_leads = np.empty(readable.capacity(len(mine), len(segments)), codes.FINDING)
     state, params = pool["readable"], pool["readable_params"]
     of_leads = of_leads[: readable.advance(state, params, mine, of_leads)]
-    heart = np.empty(leads.capacity(len(told), len(segments)), leads.FINDING)
-    count = leads.advance(hearts["leads"], hearts["leads_params"], told, heart)
+    state = hearts["leads"]
+    waiting = int((state["queue"][lines.heart] + state["evidence"][lines.heart]).sum())
+    # What waits counts as if it were given. Room for all that might wait is mapped anew each time.
+    heart = np.empty(leads.capacity(len(told) + waiting, 0), leads.FINDING)
+    count = leads.advance(state, hearts["leads_params"], told, heart)
     heart = heart[:count]
     position = heart["kind"] == codes.POSITION
     reached_ns = np.zeros(len(segments), np.int64)
