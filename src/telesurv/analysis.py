@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from telesurv.cascade import Lines, lag_ns, listen
+from telesurv.cascade import Lines, lag_ns, listen, rows_of
 from telesurv.table import PatientTable
 from telesurv_kernels import _dtypes as codes
 from telesurv_kernels import quality, ring, spo2
@@ -68,7 +68,7 @@ def analyse(
     ----------
     samples, mask : int16, uint8 [n]; the mask is written where a quality kernel runs
     """
-    link = table.timelines["link"][pieces.timeline]
+    link = rows_of(table.timelines["link"], pieces.timeline)
     heart_ns = np.zeros(len(pieces), np.int64)
     found = [
         _quality(table, pieces, link, samples, mask),
@@ -132,7 +132,7 @@ def _heart(
     if not len(which):
         return _none()
     owner = table.ecg["owner"]
-    mine = link[which]
+    mine = rows_of(link, which)
     lines = Lines(
         heart=mine["heart"],
         lead=mine["number"],

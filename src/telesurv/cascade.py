@@ -170,9 +170,9 @@ def listen(
     waves = np.empty(fibrillation.capacity(total, len(segments)), fibrillation.FINDING)
     state, params = pool["fibrillation"], pool["fibrillation_params"]
     waves = waves[: fibrillation.advance(state, params, segments, samples, mask, waves)]
-    waves = _rows(waves, waves["kind"] != codes.OFF)
+    waves = rows_of(waves, waves["kind"] != codes.OFF)
     told = _told(raw, waves, segments["restart"], lines, device_time_ns)
-    mine = _events(_rows(told, (told["kind"] == codes.MARK) | (told["kind"] == codes.GAP)))
+    mine = _events(rows_of(told, (told["kind"] == codes.MARK) | (told["kind"] == codes.GAP)))
     mine["row"] = segments["row"][mine["segment"]]
     of_leads = np.empty(readable.capacity(len(mine), len(segments)), codes.FINDING)
     state, params = pool["readable"], pool["readable_params"]
@@ -186,7 +186,7 @@ def listen(
     position = heart["kind"] == codes.POSITION
     reached_ns = np.zeros(len(segments), np.int64)
     reached_ns[heart["segment"][position]] = heart["time_ns"][position]
-    heart = _rows(heart, ~position)
+    heart = rows_of(heart, ~position)
     events = _events(heart)
     # A finding names the segment of the event that decided it, and so the lead as well.
     events["segment"] = heart["segment"] * LEADS_MAX + heart["lead"]
@@ -202,7 +202,7 @@ def listen(
     return Heard(raw, told, heart, reached_ns, finding, lead, of_leads)
 
 
-def _rows(table: NDArray[Any], chosen: NDArray[Any]) -> NDArray[Any]:
+def rows_of(table: NDArray[Any], chosen: NDArray[Any]) -> NDArray[Any]:
     """Return some rows of a table, each as so many bytes: NumPy would copy field by field."""
     found: NDArray[Any] = table.view(f"V{table.itemsize}")[chosen].view(table.dtype)
     return found
@@ -251,7 +251,7 @@ def _told(
     place = segment * span  # in one number, which is quick to sort: the lists are in order
     place[: len(decided)] += decided
     place[len(decided) : len(decided) + size] += span - 1
-    return _rows(events, np.argsort(place, kind="stable"))
+    return rows_of(events, np.argsort(place, kind="stable"))
 
 
 def _fibrillation(events: NDArray[Any], waves: NDArray[Any], device_time_ns: DeviceTime) -> None:
