@@ -108,6 +108,8 @@ def _quality(
     total = int((segments["last"] - segments["first"]).sum())
     raw = np.empty(quality.capacity(total, len(segments)), quality.FINDING)
     count = quality.advance(pool["state"], pool["params"], segments, samples, mask, raw)
+    if not count:
+        return _none()
     raw = raw[:count]
     timeline = pool["owner"][raw["row"]]
     finding = np.zeros(count, codes.FINDING)

@@ -228,37 +228,30 @@ def _told(
     Those of a segment are in the order in which they were decided. Before the first of a signal
     that begins comes what is known of its lead.
     """
-    size, begins = len(lines.heart), np.flatnonzero(restart)
-    events = np.zeros(len(raw) + len(waves) + size + len(begins), leads.EVENT)
-    found, of_waves = events[: len(raw)], events[len(raw) : len(raw) + len(waves)]
-    reached = events[len(raw) + len(waves) :]
+    size, begins, count = len(lines.heart), np.flatnonzero(restart), len(raw) + len(waves)
+    events = np.zeros(count + size + len(begins), leads.EVENT)
+    found, of_waves, reached = events[: len(raw)], events[len(raw) : count], events[count:]
     for name in ("kind", "flags", "value"):
         found[name] = raw[name]
-    found["time_ns"] = device_time_ns(raw["row"], raw["sample"])
-    found["decided_ns"] = device_time_ns(raw["row"], raw["decided"])
     marks = raw["kind"] == codes.MARK
     rate_hz = lines.rate_hz[raw["segment"][marks]]
     found["value"][marks] = np.rint(raw["value"][marks] * 1e9 / rate_hz)
-    _fibrillation(of_waves, waves, device_time_ns)
+    of_waves["kind"] = codes.FIBRILLATION  # 2 present, 1 a candidate, 0 no longer
+    of_waves["value"] = np.where(waves["kind"] == codes.ON, codes.PRESENT, waves["value"])
+    changed = np.where(of_waves["value"] > 0, waves["onset"], waves["end"])
+    row = np.concatenate((raw["row"], waves["row"]))
+    decided = np.concatenate((raw["decided"], waves["detected"]))
+    sample = np.concatenate((raw["sample"], changed, decided))
+    time_ns = device_time_ns(np.concatenate((row, row)), sample)
+    events["time_ns"][:count], events["decided_ns"][:count] = time_ns[:count], time_ns[count:]
     of = np.concatenate((np.arange(size), begins))
     reached["kind"] = codes.POSITION
     reached["flags"], reached["value"] = lines.rank[of], lines.lag_ns[of]
     reached["time_ns"][:size] = reached["decided_ns"][:size] = lines.end_ns - 1
     events["segment"] = segment = np.concatenate((raw["segment"], waves["segment"], of))
     events["row"], events["lead"] = lines.heart[segment], lines.lead[segment]
-    decided = np.concatenate((raw["decided"], waves["detected"])) + 1
-    span = decided.max(initial=0) + 2
+    span = decided.max(initial=-1) + 3
     place = segment * span  # in one number, which is quick to sort: the lists are in order
-    place[: len(decided)] += decided
-    place[len(decided) : len(decided) + size] += span - 1
+    place[:count] += decided + 1
+    place[count : count + size] += span - 1
     return rows_of(events, np.argsort(place, kind="stable"))
-
-
-def _fibrillation(events: NDArray[Any], waves: NDArray[Any], device_time_ns: DeviceTime) -> None:
-    """Write what was found in the waveforms: 2 fibrillation, 1 a candidate, 0 no longer."""
-    events["kind"] = codes.FIBRILLATION
-    present = waves["kind"] == codes.ON
-    events["value"] = np.where(present, codes.PRESENT, waves["value"])
-    begins = events["value"] > 0
-    events["time_ns"] = device_time_ns(waves["row"], np.where(begins, waves["onset"], waves["end"]))
-    events["decided_ns"] = device_time_ns(waves["row"], waves["detected"])
