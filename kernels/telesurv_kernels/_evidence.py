@@ -60,9 +60,12 @@ LATE = 1.15  # of the basic RR: a rhythm as slow may be an escape
 SUDDEN = 0.87  # of the basic RR and of the RR before: a beat that comes so early is no sinus beat
 SUDDEN_BEATS = 120  # in a row that go on so: a new basic rhythm; INTERVALS, if no tachycardia
 EARLY_ENOUGH = 0.3  # share of the mean RR by which a beat comes early, from where more says nothing
-VERY_EARLY = 0.55  # of the mean RR: after a usual beat, it is rather conducted aberrantly
+REFRACTORY, EXCITABLE = 0.5, 0.6  # of the mean RR after a usual beat: ventricles, none and all are
 WIDE_S, WIDER_S = 0.08, 0.06  # a width from here on counts, fully when so much longer
 ON_TIME = 0.15  # of an RR; so much off, or so irregular, a beat says nothing by its time
+SHORT_PAUSE = -0.2  # two RR about a beat are less than two basic ones by so much of one
+PAUSE = -0.1  # as long as that is not known
+SHORTER, SHORTER_ENOUGH = 0.05, 0.15  # than the RR before: counts from here on, up to so much more
 NOISE_MIN, NOISE_LOG = 1e-3, -2.5  # below exp(-2.5), 8 % of a QRS, noise does not count
 
 V_FEATURES = len(VENTRICULAR_WEIGHTS) - 1
@@ -158,6 +161,14 @@ def _learn_times(s: Any, kind: int, last_kind: int, rr_s: float, by_mean: float,
 
 
 @kernel
+def _learn_pause(s: Any, kind: int, pause: float) -> None:
+    """Learn by how many basic RR the two about a beat of a kind are longer than two of them."""
+    paused = s["paused"][kind] + 1
+    s["paused"][kind] = paused
+    s["pause"][kind] = towards(s["pause"][kind], clip(pause, -1.0, 1.0), paused)
+
+
+@kernel
 def classify(s: Any, p: Any, peak: int, flags: int, work: NDArray[np.int64]) -> int:
     """Judge the beat whose R-peak is the sample `peak`, learn from it, return its class."""
     block_hz = p["block_hz"]
@@ -172,6 +183,7 @@ def classify(s: Any, p: Any, peak: int, flags: int, work: NDArray[np.int64]) -> 
         rr_s = (peak - s["last"]) / (block_hz * p["factor"])
     s["follows"] = 1
     s["last"] = peak
+    last_rr_s = s["last_rr_s"]
     last_kind = s["last_kind"]
     last_ventricular = s["last_ventricular"]
     s["last_kind"] = 0
@@ -249,25 +261,37 @@ def classify(s: Any, p: Any, peak: int, flags: int, work: NDArray[np.int64]) -> 
     usual_width_s = np.float64(s["width_s"][dominant])
     rms = norm / np.sqrt(2.0 * half + 1.0)
     f = s["features"]
-    f[0] = clip(1.0 - by_mean, 0.0, EARLY_ENOUGH)
-    # Aberrant: the usual beat before it leaves a bundle branch that does not conduct yet.
+    early = clip(1.0 - by_mean, 0.0, EARLY_ENOUGH)
+    # Too early: a usual beat leaves ventricles that answer no stimulus of their own yet.
     follows_usual = last_kind == dominant + 1
-    f[1] = clip((VERY_EARLY - by_mean) / 0.1, 0.0, 1.0) if follows_usual else 0.0
-    f[2] = 0.0
+    too_early = 0.0
+    if follows_usual and rr_s > 0:
+        too_early = early * clip((EXCITABLE - by_mean) / (EXCITABLE - REFRACTORY), 0.0, 1.0)
+    f[0] = early - too_early
+    f[1] = 0.0
     if not own and usual_width_s > 0 and s["width_s"][kind] > 0:
-        f[2] = clip(np.log(np.float64(s["width_s"][kind]) / usual_width_s), -0.2, 0.7)
-    f[3] = clip((width_s - WIDE_S) / WIDER_S, 0.0, 1.0)
-    f[4] = clip(np.log(ratio), 0.0, 1.0)
-    f[5] = clip(-_direction(p, work, middle, known - 1, norm), -1.0, 2.0)
-    f[6] = 1.0 if own else 0.0
-    f[7] = clip(_noise(p, work, at, norm) - NOISE_LOG, 0.0, 3.0)
+        f[1] = clip(np.log(np.float64(s["width_s"][kind]) / usual_width_s), -0.2, 0.7)
+    f[2] = clip((width_s - WIDE_S) / WIDER_S, 0.0, 1.0)
+    f[3] = clip(np.log(ratio), 0.0, 1.0)
+    f[4] = clip(-_direction(p, work, middle, known - 1, norm), -1.0, 2.0)
+    f[5] = 1.0 if own else 0.0
+    f[6] = clip(_noise(p, work, at, norm) - NOISE_LOG, 0.0, 3.0)
     # When the next usual beat was due, its P before it: a block or an axis that changed.
-    due = max(1.0 - abs(by_basic - 1.0) / ON_TIME, 0.0) * max(1.0 - unsteady / ON_TIME, 0.0)
-    f[8] = 0.0 if own or rr_s == 0 else due * clip(p_like, 0.0, 1.0)
-    f[9] = clip(np.log(NOISE_MIN + initial / rms), -1.0, 1.5)
+    steady = max(1.0 - unsteady / ON_TIME, 0.0)
+    due = max(1.0 - abs(by_basic - 1.0) / ON_TIME, 0.0) * steady
+    f[7] = 0.0 if own or rr_s == 0 else due * clip(p_like, 0.0, 1.0)
+    f[8] = clip(np.log(NOISE_MIN + initial / rms), -1.0, 1.5)
+    pause = np.float64(s["pause"][kind]) if s["paused"][kind] > 0 else PAUSE
+    pause = PAUSE + steady * (clip(pause, SHORT_PAUSE, 0.0) - PAUSE)
+    f[9] = 0.0 if own else pause - SHORT_PAUSE
     f[10] = clip(1.0 - p_like, 0.0, 1.5)
     f[11] = clip((1.0 - by_basic) / (0.05 + min(unsteady, 0.4)), 0.0, 4.0)
     f[12] = clip(irregular, 0.0, 0.4)
+    f[13] = 0.0
+    if rr_s > 0 and last_rr_s > 0:
+        f[13] = clip(1.0 - rr_s / last_rr_s - SHORTER, 0.0, SHORTER_ENOUGH)
+    f[14] = 1.0 if follows_usual else 0.0
+    f[15] = clip(unsteady, 0.0, 0.4)
     ventricular = _sum(s, p["ventricular"], 0)
     supraventricular = _sum(s, p["supraventricular"], V_FEATURES - SHARED)
 
@@ -283,8 +307,12 @@ def classify(s: Any, p: Any, peak: int, flags: int, work: NDArray[np.int64]) -> 
         result = VENTRICULAR
     elif supraventricular > LEAN_SUPRAVENTRICULAR and rr_s > 0 and irregular <= REGULAR:
         result = SUPRAVENTRICULAR
+    elif not own and too_early > 0 and evidence + p["ventricular"][1] * too_early > LEAN:
+        result = SUPRAVENTRICULAR  # aberrant: ventricular, had it not come too early for that
 
     # Learn from it.
+    if own and rr_s > 0 and last_rr_s > 0 and last_kind > 0 and not follows_usual:
+        _learn_pause(s, last_kind - 1, (last_rr_s + rr_s) / basic_s - 2.0)
     members += 1
     s["members"][kind] = members
     s["vote"][kind] = towards(vote, ventricular, members)

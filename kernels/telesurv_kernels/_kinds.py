@@ -304,6 +304,7 @@ def found_kind(s: Any) -> int:
     s["share"][least] = 0.0
     s["members"][least] = 0
     s["timed"][least] = 0
+    s["paused"][least] = 0
     s["reigned"][least] = 0
     s["early"][least] = 1.0
     s["vote"][least] = 0.0

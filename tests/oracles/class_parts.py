@@ -22,6 +22,7 @@ class Kind:
     vote: float = 0.0
     rr_s: list[float] = field(default_factory=list)  # running means, newest last
     early: list[float] = field(default_factory=list)
+    pauses: list[float] = field(default_factory=list)
     p_alike: float = 0.0
 
 
@@ -40,12 +41,14 @@ class Times(NamedTuple):
     by_basic: float
     irregular: float
     unsteady: float
+    basic_s: float
 
 
 class Judged(NamedTuple):
     ventricular: float
     supraventricular: float
     p_alike: float
+    too_early: float  # evidence that it would have, did it come later
 
 
 def towards(mean: float, value: float, members: int) -> float:

@@ -150,12 +150,17 @@ class Patient:
         evidence = (1 - together) * found.ventricular + together * kind.vote
         if was_ventricular and kind is not self.dominant and rr_s and rr_s < e.RUN_RR_S:
             evidence += e.RUN
-        result = NORMAL
         regular = bool(rr_s) and times.irregular <= e.REGULAR
+        premature = regular and found.supraventricular > e.LEAN_SUPRAVENTRICULAR
+        aberrant = kind is not self.dominant and evidence + found.too_early > e.LEAN
+        result = SUPRAVENTRICULAR if premature or aberrant else NORMAL
         if evidence > e.LEAN:
             result = VENTRICULAR
-        elif found.supraventricular > e.LEAN_SUPRAVENTRICULAR and regular:
-            result = SUPRAVENTRICULAR
+        if kind is self.dominant and previous not in (None, kind) and rr_s and self.last_rr_s:
+            assert previous is not None
+            pauses = previous.pauses
+            pause = float(np.clip((self.last_rr_s + rr_s) / times.basic_s - 2, -1, 1))
+            pauses.append(towards(last_of(pauses, 0.0), pause, len(pauses) + 1))
         self.learn(kind, qrs.middle + shift, qrs, found)
         self.learn_times(kind, previous, times)
         self.take_over(kind)
@@ -189,8 +194,8 @@ class Patient:
             basic_s = float(np.mean(self.basic_s[-k.INTERVALS :]))
             unsteady = irregularity(self.basic_s[-k.INTERVALS :])
         if not rr_s:
-            return Times(None, 1.0, 1.0, irregular, unsteady)
-        return Times(rr_s, rr_s / mean_s, rr_s / basic_s, irregular, unsteady)
+            return Times(None, 1.0, 1.0, irregular, unsteady, basic_s)
+        return Times(rr_s, rr_s / mean_s, rr_s / basic_s, irregular, unsteady, basic_s)
 
     def evidence(
         self, qrs: Qrs, kind: Kind, p_alike: float, times: Times, follows_usual: bool, known: int
@@ -198,13 +203,18 @@ class Patient:
         assert self.dominant is not None
         own, rms = kind is self.dominant, qrs.size / np.sqrt(2 * self.n(c.HALF_S) + 1)
         on_time = max(1 - abs(times.by_basic - 1) / e.ON_TIME, 0)
-        due = on_time * max(1 - times.unsteady / e.ON_TIME, 0) * np.clip(p_alike, 0, 1)
+        steady = max(1 - times.unsteady / e.ON_TIME, 0)
+        due = on_time * steady * np.clip(p_alike, 0, 1)
         wider = 0.0 if own else float(np.log(kind.width_s / self.dominant.width_s))
-        too_early = np.clip((e.VERY_EARLY - times.by_mean) / 0.1, 0, 1)
+        early = float(np.clip(1 - times.by_mean, 0, e.EARLY_ENOUGH))
+        excitable = (times.by_mean - e.REFRACTORY) / (e.EXCITABLE - e.REFRACTORY)
+        too_early = early * float(1 - np.clip(excitable, 0, 1)) if follows_usual else 0.0
+        pause = np.clip(last_of(kind.pauses, e.PAUSE), e.SHORT_PAUSE, 0)
+        paused = steady * pause + (1 - steady) * e.PAUSE - e.SHORT_PAUSE
+        shorter = 1 - times.rr_s / self.last_rr_s if times.rr_s and self.last_rr_s else 0.0
         another_p = np.clip(1 - p_alike, 0, 1.5)
         ventricular = {
-            "early": np.clip(1 - times.by_mean, 0, e.EARLY_ENOUGH),
-            "aberrant": too_early if follows_usual else 0,
+            "early": early - too_early,
             "wider": np.clip(wider, -0.2, 0.7),
             "wide": np.clip((qrs.width_s - e.WIDE_S) / e.WIDER_S, 0, 1),
             "larger": np.clip(np.log(qrs.size / self.dominant.size), 0, 1),
@@ -213,17 +223,22 @@ class Patient:
             "noise": np.clip(qrs.rough - e.NOISE_LOG, 0, 3),
             "was due": 0 if own or not times.rr_s else due,
             "steep": np.clip(np.log(e.NOISE_MIN + qrs.begin / rms), -1, 1.5),
+            "paused": 0 if own else paused,
             "another P": another_p,
         }
         supraventricular = {
             "another P": another_p,
             "early": np.clip((1 - times.by_basic) / (0.05 + min(times.unsteady, 0.4)), 0, 4),
             "irregular": np.clip(times.irregular, 0, 0.4),
+            "shorter": np.clip(shorter - e.SHORTER, 0, e.SHORTER_ENOUGH),
+            "follows a usual beat": float(follows_usual),
+            "unsteady": np.clip(times.unsteady, 0, 0.4),
         }
         return Judged(
             self.total(w.VENTRICULAR_WEIGHTS, list(ventricular.values())),
             self.total(w.SUPRAVENTRICULAR_WEIGHTS, list(supraventricular.values())),
             p_alike,
+            too_early * w.VENTRICULAR_WEIGHTS[1],
         )
 
     @staticmethod
