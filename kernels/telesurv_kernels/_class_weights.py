@@ -21,5 +21,5 @@ SUPRAVENTRICULAR_SIGNS = (1, 1, -1, 1, 1, -1)
 SHARED = 1  # feature: the last one of the former is the first one of the latter
 
 # The bias first.
-VENTRICULAR_WEIGHTS = (-3.29, 8.48, 2.57, 1.38, 3.86, 1.36, -1.97, -1.72, -2.12, -0.85, 13.07, 0.98)
+VENTRICULAR_WEIGHTS = (-3.55, 8.07, 2.42, 1.15, 3.74, 1.35, -1.63, -1.67, -1.55, -0.79, 19.71, 0.89)
 SUPRAVENTRICULAR_WEIGHTS = (-5.87, 1.60, 1.60, -6.69, 8.05, 0.63, -7.03)

@@ -19,6 +19,7 @@ from telesurv_kernels._jit import kernel
 from telesurv_kernels._kinds import (
     CODES,
     EARLY_MEAN,
+    EARLY_RR,
     FAST_RR_S,
     INTERVALS,
     KIND_BEATS,
@@ -162,7 +163,7 @@ def _learn_times(s: Any, kind: int, last_kind: int, rr_s: float, by_mean: float,
 
 @kernel
 def _learn_pause(s: Any, kind: int, pause: float) -> None:
-    """Learn by how many basic RR the two about a beat of a kind are longer than two of them."""
+    """Learn by how many basic RR the two about an early beat are longer than two of them."""
     paused = s["paused"][kind] + 1
     s["paused"][kind] = paused
     s["pause"][kind] = towards(s["pause"][kind], clip(pause, -1.0, 1.0), paused)
@@ -311,7 +312,8 @@ def classify(s: Any, p: Any, peak: int, flags: int, work: NDArray[np.int64]) -> 
         result = SUPRAVENTRICULAR  # aberrant: ventricular, had it not come too early for that
 
     # Learn from it.
-    if own and rr_s > 0 and last_rr_s > 0 and last_kind > 0 and not follows_usual:
+    came_early = 0.0 < last_rr_s < EARLY_RR * basic_s
+    if own and rr_s > 0 and last_kind > 0 and not follows_usual and came_early:
         _learn_pause(s, last_kind - 1, (last_rr_s + rr_s) / basic_s - 2.0)
     members += 1
     s["members"][kind] = members

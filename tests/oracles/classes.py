@@ -156,8 +156,8 @@ class Patient:
         result = SUPRAVENTRICULAR if premature or aberrant else NORMAL
         if evidence > e.LEAN:
             result = VENTRICULAR
-        if kind is self.dominant and previous not in (None, kind) and rr_s and self.last_rr_s:
-            assert previous is not None
+        came_early = bool(self.last_rr_s) and self.last_rr_s < k.EARLY_RR * times.basic_s
+        if previous and kind is self.dominant is not previous and rr_s and came_early:
             pauses = previous.pauses
             pause = float(np.clip((self.last_rr_s + rr_s) / times.basic_s - 2, -1, 1))
             pauses.append(towards(last_of(pauses, 0.0), pause, len(pauses) + 1))
