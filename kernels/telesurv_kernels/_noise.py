@@ -40,6 +40,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from telesurv_kernels._blocks import sum_blocks
 from telesurv_kernels._jit import kernel
 
 BOX_S = 0.0083
@@ -49,6 +50,7 @@ LOUD_BLOCKS = 15  # so many of them leave too few between the beats
 CALM_BLOCKS = 10  # and so many are enough
 HALF_BLOCKS = 12
 BASE_BLOCKS = 5  # a mean level of half a second
+LEVELS = 8  # blocks whose level is remembered
 RATE_HZ_MIN = 100.0  # below it, bends tell nothing
 
 SURE = 5  # blocks that found noise, less those that did not, until it is said
@@ -77,6 +79,20 @@ FAR = 1 << 40
 NO_BOX = -1  # since a restart
 WINDOW = (1 << BLOCKS) - 1
 
+ROOM = 256  # boxes that are worked on at once
+
+BOXES_WORK = np.dtype(
+    [
+        ("totals", np.int32, (2 + ROOM,)),  # sums of codes, those of the two boxes before first
+        ("bends", np.int32, (2 + ROOM,)),
+        ("slopes", np.int32, (ROOM,)),
+        ("ends", np.int32, (ROOM,)),  # last sample
+        ("left_0", np.float64, (ROOM,)),  # of the bend by each tone
+        ("left_1", np.float64, (ROOM,)),
+    ]
+)
+"""Working space of a call; all that is read of it was written before."""
+
 NO_MEASUREMENT = -32768  # the code of a missing sample
 
 MOTION, MUSCLE, MAINS = 16, 32, 64
@@ -99,7 +115,8 @@ def restart(s: Any, p: Any) -> None:
     s["box"] = 0
     s["box_left"] = p["box"]
     s["boxes"] = NO_BOX
-    s["blocks"] = 0
+    s["closed"] = 0
+    s["base"] = 0
     s["noise"] = 0
     s["sure"] = 0
     s["swung"] = s["rough"] = s["bent"] = s["hummed"] = s["smooth"] = 0
@@ -107,76 +124,139 @@ def restart(s: Any, p: Any) -> None:
 
 @kernel
 def look_for_noise(
-    s: Any, p: Any, codes: NDArray[np.int16], marks: NDArray[np.uint8], measured: bool
+    s: Any, p: Any, codes: NDArray[np.int16], marks: NDArray[np.uint8], measured: bool, work: Any
 ) -> None:
     """Take some samples in, and add the noise there is to their mask.
 
     Parameters
     ----------
     measured : that none of them is missing is known
+    work : BOXES_WORK
     """
     size = p["box"]
     block = p["block"]
-    tone_0, tone_1 = p["tone"][0], p["tone"][1]
+    totals, ends = work["totals"], work["ends"]
     box = s["box"]
     box_left = s["box_left"]
     boxes = s["boxes"]
-    one, two = s["sums"][0], s["sums"][1]
-    bend_1, bend_2 = s["bend_recent"][0], s["bend_recent"][1]
     slope_sum, bend_sum, level_sum = s["slope_sum"], s["bend_sum"], s["level_sum"]
     left_0, left_1 = s["tone_sum"][0], s["tone_sum"][1]
     noise = s["noise"]
     since = k = 0  # what is not marked yet
     while k < codes.size:
-        if measured and box_left >= 2 and k + 2 <= codes.size:
-            pair = codes[k : k + 2]
-            box += np.int64(pair[0]) + np.int64(pair[1])
-            box_left -= 2
-            k += 2
+        whole = 0
+        if measured and box_left == size and k + size <= codes.size:
+            whole = min((codes.size - k) // size, ROOM)
+            sum_blocks(codes, k, size, totals[2 : 2 + whole])
+            _count(ends[:whole], k + size - 1, size)
+            k += whole * size
         else:
-            code = codes[k]
-            k += 1
-            if code == NO_MEASUREMENT:
-                continue
-            box += np.int64(code)
-            box_left -= 1
-        if box_left != 0:
-            continue
-        box_left = size
+            most = 1 if measured else ROOM
+            while k < codes.size and whole < most:
+                code = codes[k]
+                k += 1
+                if code == NO_MEASUREMENT:
+                    continue
+                box += np.int64(code)
+                box_left -= 1
+                if box_left == 0:
+                    totals[2 + whole] = box
+                    ends[whole] = k - 1
+                    whole += 1
+                    box = 0
+                    box_left = size
+            if whole == 0:
+                break
         if boxes == NO_BOX:
             # As if the level had always been this.
-            one = two = box
-            bend_1 = bend_2 = slope_sum = bend_sum = level_sum = boxes = 0
-            left_0 = left_1 = 0.0
-        bend = box - 2 * one + two
-        slope_sum += abs(box - two)
-        bend_sum += abs(bend)
-        level_sum += box
-        left_0 += abs(bend + bend_2 - tone_0 * bend_1)
-        left_1 += abs(bend + bend_2 - tone_1 * bend_1)
-        two = one
-        one = box
-        bend_2 = bend_1
-        bend_1 = bend
-        box = 0
-        boxes += 1
-        if boxes == block:
-            left = min(left_0, left_1)
-            found = _close(s, p, slope_sum, bend_sum, level_sum, left)
-            if found != noise:
-                _mark(codes[since : k - 1], marks[since : k - 1], noise)
-                since = k - 1
-                noise = found
+            s["sums"][:] = totals[2]
+            s["bend_recent"][:] = 0
             slope_sum = bend_sum = level_sum = boxes = 0
             left_0 = left_1 = 0.0
+        _bend(s, p, whole, work)
+        at = 0
+        while at < whole:
+            until = min(whole, at + block - boxes)
+            slope, bend, level = _sum(work, at, until)
+            slope_sum += slope
+            bend_sum += bend
+            level_sum += level
+            left_0, left_1 = _sum_left(work, at, until, left_0, left_1)
+            boxes += until - at
+            at = until
+            if boxes == block:
+                left = min(left_0, left_1)
+                found = _close(s, p, slope_sum, bend_sum, level_sum, left)
+                if found != noise:
+                    end = ends[at - 1]
+                    _mark(codes[since:end], marks[since:end], noise)
+                    since = int(end)
+                    noise = found
+                slope_sum = bend_sum = level_sum = boxes = 0
+                left_0 = left_1 = 0.0
     _mark(codes[since:], marks[since:], noise)
     s["box"] = box
     s["box_left"] = box_left
     s["boxes"] = boxes
-    s["sums"][0], s["sums"][1] = one, two
-    s["bend_recent"][0], s["bend_recent"][1] = bend_1, bend_2
     s["slope_sum"], s["bend_sum"], s["level_sum"] = slope_sum, bend_sum, level_sum
     s["tone_sum"][0], s["tone_sum"][1] = left_0, left_1
+
+
+@kernel
+def _count(ends: NDArray[np.int32], first: int, step: int) -> None:
+    """Write where boxes end, the first of them at `first`."""
+    end, more = np.int32(first), np.int32(step)
+    for q in range(ends.size):
+        ends[q] = np.int32(end + np.int32(q) * more)
+
+
+@kernel
+def _bend(s: Any, p: Any, whole: int, work: Any) -> None:
+    """Take slope and bend of some boxes, and what the tones leave of the bend."""
+    totals, bends = work["totals"], work["bends"]
+    for q in range(2):
+        totals[q], bends[q] = s["sums"][1 - q], s["bend_recent"][1 - q]
+    tone_0, tone_1 = p["tone"][0], p["tone"][1]
+    slopes, left_0, left_1 = work["slopes"][:whole], work["left_0"][:whole], work["left_1"][:whole]
+    one, two, new = totals[1 : 1 + whole], totals[:whole], totals[2 : 2 + whole]
+    bent = bends[2 : 2 + whole]
+    for q in range(whole):
+        slopes[q] = abs(new[q] - two[q])
+        bent[q] = new[q] - np.int32(2) * one[q] + two[q]
+    bend_1, bend_2 = bends[1 : 1 + whole], bends[:whole]
+    for q in range(whole):
+        both = np.float64(bent[q] + bend_2[q])
+        left_0[q] = abs(both - tone_0 * bend_1[q])
+        left_1[q] = abs(both - tone_1 * bend_1[q])
+    for q in range(2):
+        s["sums"][1 - q], s["bend_recent"][1 - q] = totals[whole + q], bends[whole + q]
+
+
+@kernel
+def _sum(work: Any, first: int, last: int) -> tuple[int, int, int]:
+    """Return the sums of slope, of the size of the bend, and of the level of some boxes."""
+    slopes, bends = work["slopes"][first:last], work["bends"][2 + first : 2 + last]
+    totals = work["totals"][2 + first : 2 + last]
+    slope: Any = 0
+    bend: Any = 0
+    level: Any = 0
+    for q in range(slopes.size):
+        slope += slopes[q]
+        bend += abs(bends[q])
+        level += totals[q]
+    return slope, bend, level
+
+
+@kernel
+def _sum_left(
+    work: Any, first: int, last: int, left_0: float, left_1: float
+) -> tuple[float, float]:
+    """Add what the tones leave of some boxes' bends, one after the other."""
+    some_0, some_1 = work["left_0"][first:last], work["left_1"][first:last]
+    for q in range(some_0.size):
+        left_0 += some_0[q]
+        left_1 += some_1[q]
+    return left_0, left_1
 
 
 @kernel
@@ -193,14 +273,18 @@ def _close(s: Any, p: Any, slope: int, bend: int, level: int, left: float) -> in
 
     `left` is what the better of the two tones leaves of the bend.
     """
-    slopes, levels = s["slopes"], s["levels"]
-    blocks = s["blocks"]
+    slopes, levels, bases = s["slopes"], s["levels"], s["bases"]
+    blocks = s["closed"]
     slot = blocks % BLOCKS
-    swing = abs(level - levels[(blocks - 1) % BLOCKS]) if blocks > 0 else np.int64(0)
+    swing = abs(level - levels[(blocks - 1) & (LEVELS - 1)]) if blocks > 0 else np.int64(0)
+    base = s["base"] + level
+    if blocks >= BASE_BLOCKS:
+        base -= levels[(blocks - BASE_BLOCKS) & (LEVELS - 1)]
     slopes[slot] = slope
-    levels[slot] = level
+    levels[blocks & (LEVELS - 1)] = level
+    bases[slot] = s["base"] = base
     blocks += 1
-    s["blocks"] = blocks
+    s["closed"] = blocks
     if s["learnt"] == 0 or slot == BLOCKS - 1:
         _learn(s, p, min(blocks, BLOCKS))
     usual = max(s["usual"], p["least"])
@@ -222,7 +306,9 @@ def _close(s: Any, p: Any, slope: int, bend: int, level: int, left: float) -> in
     elif _ones(s["rough"]) >= LOUD_BLOCKS and _moves(s, p):
         found = MOTION
     sure = s["sure"]
-    if _jumped(s, p):
+    # The mean of the last half a second is far from that of the one before it.
+    before = slot - BASE_BLOCKS if slot >= BASE_BLOCKS else slot - BASE_BLOCKS + BLOCKS
+    if abs(base - bases[before]) > BASE_BLOCKS * p["jump"]:
         sure = SURE_MAX
         s["noise"] = MOTION
     elif found != 0:
@@ -280,32 +366,15 @@ def _steep(slopes: Any, count: int) -> int:
 
 
 @kernel
-def _jumped(s: Any, p: Any) -> bool:
-    """Whether the mean of the last half a second is far from that of the one before it."""
-    levels = s["levels"]
-    change = np.int64(0)
-    slot = s["blocks"] % BLOCKS
-    for age in range(2 * BASE_BLOCKS):
-        slot = slot - 1 if slot > 0 else BLOCKS - 1
-        change += levels[slot] if age < BASE_BLOCKS else -np.int64(levels[slot])
-    return bool(abs(change) > BASE_BLOCKS * p["jump"])
-
-
-@kernel
 def _moves(s: Any, p: Any) -> bool:
     """Whether the baseline, as means of half a second, travels far: what no tachycardia's does."""
-    slopes, levels = s["slopes"], s["levels"]
-    level = np.int64(0)
+    slopes, bases = s["slopes"], s["bases"]
     low, high = np.int64(FAR), np.int64(-FAR)
-    slot = s["blocks"] % BLOCKS
-    for age in range(BLOCKS):
-        level += levels[slot]
-        if age >= BASE_BLOCKS:
-            level -= levels[slot - BASE_BLOCKS]
-        slot = slot + 1 if slot + 1 < BLOCKS else 0
-        if age >= BASE_BLOCKS - 1:
-            low = min(low, level)
-            high = max(high, level)
+    slot = s["closed"] % BLOCKS
+    for _ in range(BLOCKS - BASE_BLOCKS + 1):
+        slot = slot - 1 if slot > 0 else BLOCKS - 1
+        low = min(low, np.int64(bases[slot]))
+        high = max(high, np.int64(bases[slot]))
     travel = (high - low) / BASE_BLOCKS
     if travel < p["travel"]:
         return False

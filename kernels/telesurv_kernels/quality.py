@@ -42,8 +42,10 @@ from telesurv_kernels._jit import borrowed, entry, kernel
 from telesurv_kernels._lively import take_lively
 from telesurv_kernels._noise import (
     BLOCKS,
+    BOXES_WORK,
     JUMP_MV,
     LEAST_MV,
+    LEVELS,
     MAINS,
     MAINS_HZ,
     MOTION,
@@ -125,7 +127,7 @@ STATE = np.dtype(
         ("bend_sum", np.int64),
         ("level_sum", np.int64),
         ("tone_sum", np.float64, (2,)),  # what 50 and 60 Hz leave of the bend
-        ("blocks", np.int64),  # whole ones since the restart
+        ("closed", np.int64),  # whole blocks since the restart
         ("usual", np.float64),  # slope of this patient's QRS, summed over a block
         ("learnt", np.int64),  # 1: it was taken from a whole window
         ("noise", np.int64),  # MOTION, MUSCLE, MAINS or 0
@@ -136,7 +138,9 @@ STATE = np.dtype(
         ("hummed", np.int32),
         ("smooth", np.int32),
         ("slopes", np.int32, (BLOCKS,)),
-        ("levels", np.int32, (BLOCKS,)),
+        ("levels", np.int32, (LEVELS,)),  # of the last blocks
+        ("base", np.int64),  # sum of the levels of the last half a second; by block:
+        ("bases", np.int32, (BLOCKS,)),
     ]
 )
 
@@ -352,6 +356,7 @@ def advance(
     """
     found = 0
     samples, mask, findings = borrowed(samples), borrowed(mask), borrowed(findings)
+    space = np.empty(1, BOXES_WORK)
     for segment in range(segments.size):
         first = segments[segment]["first"]
         last = segments[segment]["last"]
@@ -360,6 +365,7 @@ def advance(
         row = segments[segment]["row"]
         s = state[row]
         p = params[row]
+        work = space[0]  # in the loop: a record does not keep its array alive
         if segments[segment]["restart"] != 0:
             s["seen"] = 0
             s["back"] = 0
@@ -374,5 +380,5 @@ def advance(
             else:
                 found = _go_through(s, p, row, segment, codes, marks, findings, found)
             if p["box"] > 0:
-                look_for_noise(s, p, codes, marks, lively)
+                look_for_noise(s, p, codes, marks, lively, work)
     return found
