@@ -89,7 +89,7 @@ def _fit(s: Any, p: Any) -> None:
     size = p["pulse_fit"]
     first, second = s["tail_sum"][0], s["tail_sum"][1]
     s["pulse"] = NOTHING
-    if abs(second) < abs(first) and first * second > 0 and (first < 0) != (s["pulse_height"] < 0):
+    if abs(second) < abs(first) and first * second > 0 > first * s["pulse_height"]:
         decay = (second / first) ** (1.0 / size)
         left = first * (1.0 - decay) / (1.0 - decay**size) * decay ** (2 * size - 1)
         if abs(left) >= p["tail_end"]:

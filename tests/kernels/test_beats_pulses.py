@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
@@ -55,6 +55,7 @@ def case_of(codes: NDArray[np.int16], mask: NDArray[np.uint8], rate_hz: float) -
     st.floats(0.0, 0.2),
     st.lists(st.tuples(st.integers(0, 30_000), st.integers(1, 40)), max_size=3),
 )
+@example(512.0, -700.0, 0.0078125, "", 1952, 0.003, 0.107421875, [])  # a step of no height
 @settings(max_examples=15, deadline=None)
 def test_equals_the_oracle_with_holes_and_in_pieces(
     rate_hz: float,
