@@ -2,8 +2,8 @@
 
 The band-pass is a high-pass and a low-pass of second order (Butterworth) for the 0.2 s in which
 they ring to a thousandth; what the end makes of a level or of a slope is taken out again. A filter
-without feedback has outputs that do not wait for each other: a quarter of a second of blocks is
-done at once, in single precision, each output in the same order of its terms.
+without feedback has outputs that do not wait for each other: up to a second of blocks is done at
+once, in single precision, each output in the same order of its terms.
 """
 
 from math import fsum
@@ -20,7 +20,7 @@ BLOCK_HZ = 100.0  # the band is taken from blocks of samples at this rate, or up
 RING_S = 0.2  # for so long the band-pass answers
 TAPS = 40  # blocks of that at most
 WINDOW = 24  # blocks of the band remembered: those of a power at most, and a few
-BLOCKS = 56  # of a quarter of a second at most, in eights
+BLOCKS = 208  # worked on at once, in eights: a second at 200 Hz
 BAND_UV_MAX = 30000
 
 
@@ -74,32 +74,34 @@ def pass_band(p: Any, blocks: int, work: Any) -> None:
 
 
 @kernel
-def sum_power(p: Any, power: int, blocks: int, work: Any) -> tuple[int, int]:
-    """Take the power after each of some blocks; return the lowest and the highest.
-
-    `power` is that before them.
-    """
+def sum_power(p: Any, power: int, blocks: int, work: Any) -> None:
+    """Take the power after each of some blocks; `power` is that before them."""
     window = p["power"]
     new = work["band_uv"][WINDOW : WINDOW + blocks]
     old = work["band_uv"][WINDOW - window : WINDOW - window + blocks]
     change, powers = work["change"][:blocks], work["powers"][:blocks]
     for q in range(blocks):
         change[q] = new[q] * new[q] - old[q] * old[q]
-    low: Any = 1 << 60
-    high: Any = 0
     for q in range(blocks):
         power += change[q]
         powers[q] = power
-        low = min(low, power)
-        high = max(high, power)
+
+
+@kernel
+def range_of(powers: NDArray[np.int64]) -> tuple[int, int]:
+    """Return the lowest and the highest of some powers."""
+    low: Any = powers[0]
+    high: Any = powers[0]
+    for q in range(powers.size):
+        low = min(low, powers[q])
+        high = max(high, powers[q])
     return low, high
 
 
 @kernel
-def sum_quarter(s: Any, blocks: int, work: Any) -> None:
-    """Add some blocks to their quarter: level, slopes and bends."""
-    inputs = work["inputs"]
-    x = inputs[TAPS - 2 : TAPS + blocks]
+def sum_quarter(s: Any, first: int, last: int, work: Any) -> None:
+    """Add the blocks first..last to their quarter: level, slopes and bends."""
+    x = work["inputs"][TAPS - 2 + first : TAPS + last]
     level, slopes, bends = np.int32(0), np.int32(0), np.int32(0)
     two = np.float32(2.0)
     for q in range(x.size - 2):

@@ -1,4 +1,4 @@
-"""Numbers, params and state of the `beats` kernel; `beats` describes the rules."""
+"""Numbers, params, state and findings of the `beats` kernel; `beats` describes the rules."""
 
 from math import ceil
 from typing import Any
@@ -141,8 +141,10 @@ STATE = np.dtype(
         ("level_recent", np.int64, (MEMORY,)),  # by quarter, sums of totals
         ("untaught", np.int64),  # usual beats since the last that was laid over the shapes
         ("scanned", np.int64),  # sample up to which known shapes were looked for
-        ("shape_uses", np.int64, (SHAPES,)),  # beats that each shape was learnt from
-        ("shapes", np.float32, (SHAPES, 2, POINTS)),  # slopes and bends, sums of codes
+        ("shape_beats", np.int64, (SHAPES,)),  # beats that each shape was learnt from
+        ("shape_ends", np.float32, (SHAPES, 2)),  # first and last rise of each, sums of codes
+        ("shape_inner", np.float32, (SHAPES, POINTS)),  # those between, then zeros
+        ("shape_energy", np.float32, (SHAPES, 2)),  # of slopes and of bends
         ("raw", np.int64, (2,)),  # last codes, pacing pulses included
         ("pulse", np.int64),  # NOTHING, HELD, FIT or TAIL
         ("pulse_base", np.int64),  # code before it
@@ -159,6 +161,29 @@ STATE = np.dtype(
         ("rough_recent", np.uint8, (MEMORY,)),  # 1: bends more than a heart
     ]
 )
+
+
+FINDING = np.dtype(
+    [
+        ("row", np.int64),
+        ("segment", np.int64),  # segment whose samples completed the finding
+        ("kind", np.int64),  # BEAT, MARK or GAP
+        ("sample", np.int64),  # BEAT: R-peak; MARK: all before is decided; GAP: signal begins
+        ("decided", np.int64),  # sample at which it was decided
+        ("value", np.float64),  # BEAT: height in mV; MARK: readable samples since the last
+        ("flags", np.int64),  # BEAT: UNSURE
+    ]
+)
+"""Samples are counted over all that the row was ever given, from 0."""
+
+
+def capacity(samples: int, segments: int) -> int:
+    """Return an upper bound of the findings of one call, over all its rows.
+
+    MARKs come every 24 samples at most, candidates every 10 (at 100 Hz), a GAP with a segment or
+    100 samples apart; candidates that wait may be decided by the first sample.
+    """
+    return (2 + PENDING) * segments + samples // 24 + samples // 10 + samples // 100
 
 
 def params(rate_hz: float, scale_mv: float) -> NDArray[Any]:

@@ -122,6 +122,17 @@ def set_floor(s: Any, p: Any) -> None:
 
 
 @kernel
+def next_verdict(s: Any, p: Any, sample: int) -> int:
+    """Return the first sample from `sample` on at which a verdict may fall on what waits."""
+    if s["pending"] == 0:
+        return ALWAYS
+    if s["learnt"] == 0:
+        return sample
+    settled: int = s["pending_sample"][0] + p["settle"]
+    return max(sample, settled)
+
+
+@kernel
 def take_out(s: Any, slot: int) -> None:
     """Remove a candidate that waits."""
     for after in range(slot + 1, s["pending"]):
@@ -250,16 +261,21 @@ def consider(s: Any, p: Any, top: int, top_sample: int, sample: int, work: Any) 
         return
     like = 0.0
     if s["disturbance"] > DISTURBED:
-        around = 2 * p["near"]
-        positions = (sample - p["after"] - peak) // p["grid"] + around + 1
-        positions = min(positions, 2 * around + 1)
-        begin = peak - around * p["grid"]
-        oldest = max(sample - CODES + 1, s["gap"])
-        if positions > 0 and begin - p["before"] - p["stride"] >= oldest:
+        # With what was looked through already; the rest will be.
+        begin = max(peak - _reach(p), s["gap"] + p["before"] + p["stride"])
+        positions = (min(s["scanned"] - 1, peak + _reach(p)) - begin) // p["grid"] + 1
+        if positions > 0:
             compare(s, p, begin, positions, KNOWN_USES, work)
             like = np.float64(work["likeness"][best_of(positions, work)])
             like = min(like, UNEXPLAINED)
     _put_in(s, p, peak, (first, last, total), uv, slope, like)
+
+
+@kernel
+def _reach(p: Any) -> int:
+    """Return how far from a candidate's R-peak a shape that it is like may lie."""
+    reach: int = 2 * p["near"] * p["grid"]
+    return reach
 
 
 @kernel
@@ -276,6 +292,15 @@ def scan(s: Any, p: Any, sample: int, work: Any) -> None:
     for q in range(positions):
         if likeness[q] >= EXPLAINED:
             _explain(s, p, first + q * p["grid"], np.float64(likeness[q]), work["near"])
+    for slot in range(s["pending"]):
+        if s["pending_likeness"][slot] < EXPLAINED:
+            away = s["pending_sample"][slot] - first
+            begin = max((away - _reach(p) + p["grid"] - 1) // p["grid"], 0)
+            end = min((away + _reach(p)) // p["grid"] + 1, positions)
+            like = s["pending_likeness"][slot]
+            for q in range(begin, end):
+                like = max(like, np.float64(likeness[q]))
+            s["pending_likeness"][slot] = min(like, UNEXPLAINED)
 
 
 @kernel

@@ -68,15 +68,21 @@ def _steep(samples: NDArray[np.int16], first: int, last: int, raw: int, edge: in
 
 @kernel
 def plain_until(
-    samples: NDArray[np.int16], mask: NDArray[np.uint8], first: int, last: int, raw: int, edge: int
+    samples: NDArray[np.int16],
+    mask: NDArray[np.uint8],
+    first: int,
+    last: int,
+    raw: int,
+    edge: int,
+    clear: bool,
 ) -> int:
     """Return the first sample of first..last that is not plain, `last` if all are.
 
-    `raw` is the code before the first, and `edge` the step that may begin a pacing pulse. Each
-    look is a function of its own: where there are branches between slices of an array, a compiler
-    counts references to it at each.
+    `raw` is the code before the first, `edge` the step that may begin a pacing pulse, and `clear`
+    says that all can be read. Each look is a function of its own: where there are branches
+    between slices of an array, a compiler counts references to it at each.
     """
-    last = last if is_readable(mask[first:last]) else _lost(mask, first, last)
+    last = last if clear else _lost(mask, first, last)
     return last if edge == EDGE_NEVER else _steep(samples, first, last, raw, edge)
 
 

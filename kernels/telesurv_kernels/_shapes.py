@@ -58,12 +58,14 @@ WORK = np.dtype(
         ("near", np.int16, (CODES,)),  # codes in one stretch
         ("parts", np.float32, (WIDTH,)),  # sums of codes: from one position to the next,
         ("sums", np.float32, (WIDTH,)),  # and over a stride
+        ("rises", np.float32, (WIDTH,)),  # from one stride to the next
         ("slopes", np.float32, (WIDTH,)),
         ("bends", np.float32, (WIDTH,)),
         ("slope_energy", np.float32, (WIDTH,)),
         ("bend_energy", np.float32, (WIDTH,)),
-        ("slope_dot", np.float32, (WIDTH,)),
-        ("bend_dot", np.float32, (WIDTH,)),
+        ("inner", np.float32, (WIDTH,)),  # products with what lies between a shape's ends,
+        ("same", np.float32, (WIDTH,)),  # with all of a shape, each rise with its like
+        ("cross", np.float32, (WIDTH,)),  # and each with the next and the last
         ("likeness", np.float32, (WIDTH,)),  # of the most alike shape
         ("shape", np.float32, (WIDTH,)),  # which that is
     ]
@@ -97,15 +99,15 @@ def unroll(s: Any, first: int, size: int, near: NDArray[np.int16]) -> None:
 
 @kernel
 def _lay(s: Any, p: Any, centre: int, positions: int, work: Any) -> None:
-    """Lay slope and bend around some positions, and their energy, into the working space."""
+    """Lay the signal around some positions into the working space, and its energy in both views."""
     near = work["near"]
     grid = p["grid"]
     points = p["points"]
     steps = p["stride"] // grid
-    size = positions + (points - 1) * steps
-    unroll(s, centre - p["before"] - p["stride"], (size + 3 * steps - 1) * grid, near)
+    size = positions + points * steps
+    unroll(s, centre - p["before"] - p["stride"], (size + 2 * steps - 1) * grid, near)
     # Slices, so that the compiler sees that no index is negative and takes several at once.
-    parts, sums = work["parts"][: size + 3 * steps - 1], work["sums"][: size + 2 * steps]
+    parts, sums = work["parts"][: size + 2 * steps - 1], work["sums"][: size + steps]
     if grid == 1:
         for q in range(parts.size):
             parts[q] = near[q]
@@ -120,11 +122,16 @@ def _lay(s: Any, p: Any, centre: int, positions: int, work: Any) -> None:
         some = parts[step : step + sums.size]
         for q in range(sums.size):
             sums[q] += some[q]
-    slopes, bends = work["slopes"][:size], work["bends"][:size]
-    two, one, new = sums[:size], sums[steps : steps + size], sums[2 * steps :]
+    rises = work["rises"][:size]
+    old, new = sums[:size], sums[steps:]
     for q in range(size):
-        slopes[q] = new[q] - two[q]
-        bends[q] = two[q] - SINGLE_2 * one[q] + new[q]
+        rises[q] = new[q] - old[q]
+    size -= steps
+    slopes, bends = work["slopes"][:size], work["bends"][:size]
+    one, two = rises[:size], rises[steps:]
+    for q in range(size):
+        slopes[q] = two[q] + one[q]
+        bends[q] = two[q] - one[q]
     lanes = (positions + 7) & ~7
     _sum_squares(work["slopes"], points, steps, work["slope_energy"][:lanes])
     _sum_squares(work["bends"], points, steps, work["bend_energy"][:lanes])
@@ -159,7 +166,7 @@ def _sum_squares(
 def _dot(
     view: NDArray[np.float32], own: NDArray[np.float32], steps: int, dot: NDArray[np.float32]
 ) -> None:
-    """Multiply a view around each position with that of a shape, which ends with zeros."""
+    """Multiply the signal around each position with a shape, which ends with zeros."""
     dot[:] = SINGLE_0
     size, step = np.uint64(dot.size), np.uint64(steps)
     for j in range(0, own.size, 4):
@@ -172,37 +179,57 @@ def _dot(
 
 
 @kernel
-def _own_energy(own: NDArray[np.float32]) -> Any:
-    """Return the energy of a shape's view, at least 1."""
-    energy = SINGLE_0
-    for j in range(own.size):
-        energy += own[j] * own[j]
-    return max(energy, SINGLE_1)
+def _end(
+    view: NDArray[np.float32],
+    inner: NDArray[np.float32],
+    first: float,
+    last: float,
+    steps: int,
+    points: int,
+    same: NDArray[np.float32],
+    cross: NDArray[np.float32],
+) -> None:
+    """Make products with all of a shape of those with what lies between its ends."""
+    size, step = np.uint64(same.size), np.uint64(steps)
+    far = np.uint64(points) * step
+    for q in range(size):
+        same[q] = SINGLE_2 * inner[q + step] + (first * view[q] + last * view[q + far])
+    for q in range(size):
+        cross[q] = (inner[q] + inner[q + step + step]) + (
+            first * view[q + step] + last * view[q + far - step]
+        )
 
 
 @kernel
 def _liken(s: Any, p: Any, shape: int, positions: int, work: Any) -> None:
-    """Note where the stretches that were laid are more like this shape than like the others."""
-    steps = p["stride"] // p["grid"]
+    """Note where the stretches that were laid are more like this shape than like the others.
+
+    With rises t of the shape and x of the signal, the products of the slopes, sums of two rises
+    in a row, and of the bends, their differences, are *same* plus and minus *cross*: the sums of
+    t[j] x[j] + t[j+1] x[j+1], and of t[j] x[j+1] + t[j+1] x[j]. Both are made of one row of
+    products, with what lies between the ends of the shape, taken here and a stride off.
+    """
+    points, steps = p["points"], p["stride"] // p["grid"]
     size = (positions + 7) & ~7
+    slope_own, bend_own = s["shape_energy"][shape, 0], s["shape_energy"][shape, 1]
+    own = s["shape_inner"][shape, : (points + 2) & ~3]
+    _dot(work["rises"], own, steps, work["inner"][: size + 2 * steps])
+    same, cross = work["same"][:size], work["cross"][:size]
+    first, last = s["shape_ends"][shape, 0], s["shape_ends"][shape, 1]
+    _end(work["rises"], work["inner"], first, last, steps, points, same, cross)
     slope_energy, bend_energy = work["slope_energy"][:size], work["bend_energy"][:size]
-    slope_dot, bend_dot = work["slope_dot"][:size], work["bend_dot"][:size]
     likeness, most = work["likeness"][:size], work["shape"][:size]
-    points = (p["points"] + 3) & ~3
-    slope, bend = s["shapes"][shape, 0, :points], s["shapes"][shape, 1, :points]
-    _dot(work["slopes"], slope, steps, slope_dot)
-    _dot(work["bends"], bend, steps, bend_dot)
-    slope_own, bend_own = _own_energy(slope), _own_energy(bend)
     slope_part, bend_part = SINGLE_1 / slope_own, SINGLE_1 / bend_own
     slope_floor, bend_floor = SINGLE_FLOOR * slope_own, SINGLE_FLOOR * bend_own
     kind = np.float32(shape)
     for q in range(size):
-        gain = min(max(slope_dot[q] * slope_part, SINGLE_GAIN_MIN), SINGLE_GAIN_MAX)
-        left = slope_energy[q] + gain * (gain * slope_own - SINGLE_2 * slope_dot[q])
+        slope_dot, bend_dot = same[q] + cross[q], same[q] - cross[q]
+        gain = min(max(slope_dot * slope_part, SINGLE_GAIN_MIN), SINGLE_GAIN_MAX)
+        left = slope_energy[q] + gain * (gain * slope_own - SINGLE_2 * slope_dot)
         above = slope_energy[q] + slope_floor
         below = max(left, SINGLE_0) + slope_floor
-        gain = min(max(bend_dot[q] * bend_part, SINGLE_GAIN_MIN), SINGLE_GAIN_MAX)
-        left = bend_energy[q] + gain * (gain * bend_own - SINGLE_2 * bend_dot[q])
+        gain = min(max(bend_dot * bend_part, SINGLE_GAIN_MIN), SINGLE_GAIN_MAX)
+        left = bend_energy[q] + gain * (gain * bend_own - SINGLE_2 * bend_dot)
         alike = (above * (bend_energy[q] + bend_floor)) / (
             below * (max(left, SINGLE_0) + bend_floor)
         )
@@ -220,7 +247,7 @@ def compare(s: Any, p: Any, centre: int, positions: int, uses: int, work: Any) -
     """
     _lay(s, p, centre, positions, work)
     for shape in range(SHAPES):
-        if s["shape_uses"][shape] >= uses:
+        if s["shape_beats"][shape] >= uses:
             _liken(s, p, shape, positions, work)
 
 
@@ -245,7 +272,7 @@ def learn(s: Any, p: Any, peak: int, sample: int, work: Any) -> None:
         return  # decided late, or at the begin: its codes are not all there
     compare(s, p, centre, positions, 1, work)
     at = best_of(positions, work)
-    uses = s["shape_uses"]
+    uses = s["shape_beats"]
     most: Any = np.int64(work["shape"][at])
     share = LEARN_SHARE
     if work["likeness"][at] < LEARN_LIKENESS:
@@ -258,8 +285,24 @@ def learn(s: Any, p: Any, peak: int, sample: int, work: Any) -> None:
         at = near
     uses[most] = min(uses[most] + 1, USES_MAX)
     steps = p["stride"] // p["grid"]
-    for j in range(p["points"]):
-        was = np.float64(s["shapes"][most, 0, j])
-        s["shapes"][most, 0, j] = was + share * (work["slopes"][at + j * steps] - was)
-        was = np.float64(s["shapes"][most, 1, j])
-        s["shapes"][most, 1, j] = was + share * (work["bends"][at + j * steps] - was)
+    points = p["points"]
+    seen, ends, inner = work["rises"], s["shape_ends"][most], s["shape_inner"][most]
+    ends[0] = _moved(ends[0], seen[at], share)
+    ends[1] = _moved(ends[1], seen[at + points * steps], share)
+    for j in range(points - 1):
+        inner[j] = _moved(inner[j], seen[at + (j + 1) * steps], share)
+    slope = bend = SINGLE_0
+    before = ends[0]
+    for j in range(points):
+        after = inner[j] if j < points - 1 else ends[1]
+        slope += (after + before) * (after + before)
+        bend += (after - before) * (after - before)
+        before = after
+    s["shape_energy"][most, 0] = max(slope, SINGLE_1)
+    s["shape_energy"][most, 1] = max(bend, SINGLE_1)
+
+
+@kernel
+def _moved(was: float, seen: float, share: float) -> Any:
+    """Return what was, moved towards what was seen, in single precision."""
+    return np.float32(np.float64(was) + share * (np.float64(seen) - np.float64(was)))

@@ -18,6 +18,7 @@ from telesurv_kernels._candidates import (
     PENDING,
     QUARTERS,
     middle,
+    next_verdict,
     put,
     scan,
     set_floor,
@@ -86,7 +87,7 @@ def _relearn(s: Any, sample: int) -> None:
     s["rejected"] = 0
     s["strengths"] = 0
     for shape in range(SHAPES):
-        s["shape_uses"][shape] = 0
+        s["shape_beats"][shape] = 0
     if strongest > 0.0 and strongest >= OLD_LEVEL * s["level_uv"]:
         s["level_uv"] = LEARNT_LEVEL * strongest
     else:
@@ -140,6 +141,11 @@ def _is_beat(s: Any, p: Any, sample: int) -> int:
         return -1
     if s["pending_likeness"][0] >= EXPLAINED:
         return _is_explained(s, p, sample)
+    if s["disturbance"] > DISTURBED:
+        for slot in range(1, s["pending"]):
+            close = s["pending_sample"][slot] - peak < p["apart"]
+            if close and s["pending_likeness"][slot] >= EXPLAINED:
+                return 0
     if s["disturbance"] > DISTURBED and s["pending_likeness"][0] > 0.0:
         if sample < peak + p["wait"]:
             return -1
@@ -226,7 +232,7 @@ def _teaches(s: Any) -> bool:
     """
     uses = 0
     for shape in range(SHAPES):
-        uses = max(uses, s["shape_uses"][shape])
+        uses = max(uses, s["shape_beats"][shape])
     off_uv = abs(s["pending_uv"][0] - s["level_uv"])
     off_mv = abs(s["pending_slope_mv"][0] - s["slope_mv"])
     usual = off_uv <= USUAL * s["level_uv"] and off_mv <= USUAL * s["slope_mv"]
@@ -310,7 +316,7 @@ def _disturb(s: Any, unlike_heart: bool) -> None:
     s["slow_noise_uv"] += (s["noise_uv"] - s["slow_noise_uv"]) / SLOW_QUARTERS
     uses = 0
     for shape in range(SHAPES):
-        uses = max(uses, s["shape_uses"][shape])
+        uses = max(uses, s["shape_beats"][shape])
     s["unlike"] = UNLIKE_QUARTERS if unlike_heart else max(s["unlike"] - 1, 0)
     s["disturbance"] = 0.0
     if s["unlike"] > 0 and uses >= KNOWN_USES:
@@ -318,10 +324,9 @@ def _disturb(s: Any, unlike_heart: bool) -> None:
 
 
 @kernel
-def _is_unlike_heart(s: Any, p: Any, sample: int) -> bool:
+def _is_unlike_heart(s: Any, p: Any, quarters: int) -> bool:
     """Return whether the last 2 s hold what no heart does, a travelling baseline or muscle."""
-    quarter = p["quarter"]
-    slot = ((sample + 1) // quarter - 1) % MEMORY
+    slot = (quarters - 1) % MEMORY
     s["level_recent"][slot] = s["level"]
     s["rough_recent"][slot] = s["bends"] > ROUGH * s["slopes"]
     rough = 0
@@ -336,7 +341,7 @@ def _is_unlike_heart(s: Any, p: Any, sample: int) -> bool:
         if age >= BASE_QUARTERS - 1:
             low = min(low, base)
             high = max(high, base)
-    travel_mv = (high - low) / (BASE_QUARTERS * quarter) * abs(p["scale_mv"])
+    travel_mv = (high - low) / (BASE_QUARTERS * p["quarter"]) * abs(p["scale_mv"])
     s["travel"] = travel_mv / max(TRAVEL_MV, TRAVEL * s["slope_mv"])
     return bool(s["travel"] > 1.0 or rough > MEMORY // 2)
 
@@ -363,12 +368,12 @@ def mark(
     if sample - s["quiet"] >= silent:
         _relearn(s, sample)
     set_floor(s, p)
-    _disturb(s, _is_unlike_heart(s, p, sample))
+    _disturb(s, _is_unlike_heart(s, p, quarters))
     s["level"] = s["slopes"] = s["bends"] = 0
     if s["disturbance"] > DISTURBED:
         scan(s, p, sample, work)
     # The levels moved: what waits is judged again.
-    s["due"] = sample + 1
+    s["due"] = next_verdict(s, p, sample + 1)
     if s["learnt"] == 0 and sample < s["learn_end"]:
         return found
     # What waits is not decided, nor what may still become a candidate: the hill that rises, or

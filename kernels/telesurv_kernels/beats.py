@@ -39,12 +39,13 @@
    baseline travels, or muscle bends the signal: no tachycardia does either; or did within 2 s,
    for motion comes in bouts) the patient's own shapes, learnt in calm signal, are looked for
    everywhere (`_shapes`): a stretch that is like one is a beat, the more alike of two within
-   250 ms. What is like none needs evidence: a weighted sum of how like and how strong it is, how
-   long ago the last beat was and how soon a known shape follows (in RR), and how little noise
-   there is; then it is judged as above. More is asked where the baseline travels far, for motion
-   makes deflections like a QRS and muscle does not, and where known shapes explain the last
-   beats, for likeness tells little of a heart whose beats are of many shapes. A candidate that
-   came before the noise was seen to last was not compared, and needs none.
+   250 ms. What is like none is no beat so shortly before one that is, and needs evidence: a
+   weighted sum of how like and how strong it is, how long ago the last beat was and how soon a
+   known shape follows (in RR), and how little noise there is; then it is judged as above. More
+   is asked where the baseline travels far, for motion makes deflections like a QRS and muscle
+   does not, and where known shapes explain the last beats, for likeness tells little of a
+   heart whose beats are of many shapes. A candidate that came more than a quarter of a second
+   before the noise was seen to last was not compared, and needs none.
    The weights are a logistic regression on MIT-BIH records and their mixtures with noise,
    rounded; the least evidence, and how much of it the share of known beats takes, were set by
    hand on the same: least evidence of 3.1 to 3.9 gives sensitivities of 99.85 to 99.86 and
@@ -84,7 +85,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from telesurv_kernels._band import (
+    BLOCKS,
     pass_band,
+    range_of,
     recall,
     retain,
     sum_power,
@@ -92,18 +95,20 @@ from telesurv_kernels._band import (
     take_in,
 )
 from telesurv_kernels._beats_rule import (
+    FINDING,
     OFFSET_MAX,
     PARAMS,
     RATE_HZ_MAX,
     RATE_HZ_MIN,
     STATE,
+    capacity,
     params,
 )
 from telesurv_kernels._blocks import sum_blocks
-from telesurv_kernels._candidates import ALWAYS, PENDING, begin, consider, put
+from telesurv_kernels._candidates import ALWAYS, begin, consider, next_verdict, put
 from telesurv_kernels._dtypes import GAP
 from telesurv_kernels._jit import borrowed, entry
-from telesurv_kernels._plain import NO_SIGNAL, plain_until, readable_of, remember
+from telesurv_kernels._plain import NO_SIGNAL, is_readable, plain_until, readable_of, remember
 from telesurv_kernels._pulses import (
     CODE_MAX,
     EDGE_SHARE,
@@ -129,30 +134,8 @@ __all__ = [
     "params",
 ]
 
-VERSION = 4
+VERSION = 5
 """Of state and rule: rises when the meaning of either changes."""
-
-FINDING = np.dtype(
-    [
-        ("row", np.int64),
-        ("segment", np.int64),  # segment whose samples completed the finding
-        ("kind", np.int64),  # BEAT, MARK or GAP
-        ("sample", np.int64),  # BEAT: R-peak; MARK: all before is decided; GAP: signal begins
-        ("decided", np.int64),  # sample at which it was decided
-        ("value", np.float64),  # BEAT: height in mV; MARK: readable samples since the last
-        ("flags", np.int64),  # BEAT: UNSURE
-    ]
-)
-"""Samples are counted over all that the row was ever given, from 0."""
-
-
-def capacity(samples: int, segments: int) -> int:
-    """Return an upper bound of the findings of one call, over all its rows.
-
-    MARKs come every 24 samples at most, candidates every 10 (at 100 Hz), a GAP with a segment or
-    100 samples apart; candidates that wait may be decided by the first sample.
-    """
-    return (2 + PENDING) * segments + samples // 24 + samples // 10 + samples // 100
 
 
 @entry
@@ -215,15 +198,19 @@ def advance(
         pulse = s["pulse"]
         raw1, raw2 = s["raw"][0], s["raw"][1]
         floor = s["floor"]
+        quarter_blocks = quarter // factor
         left = quarter - count % quarter  # samples of this quarter that are to come
         shift = count - first  # from indices of this batch to the row's samples
         k = first
         part = count % factor  # samples of the present block so far
-        plain = first  # up to here nothing is special, from the last look on
+        plain = first  # up to here nothing is special, from the last look on,
+        clear = True  # and all of that can be read
         while k < last:
             kept = k  # up to here the row remembers codes and bits
             if k >= plain and pulse == NOTHING:
-                plain = plain_until(samples, mask, k, min(last, k + left), raw1, edge)
+                plain = min(last, k + BLOCKS * factor)
+                clear = is_readable(mask[k:plain])
+                plain = plain_until(samples, mask, k, plain, raw1, edge, clear)
             clean = going != 0 and pulse == NOTHING and missing == 0
             blocks = 1
             if part != 0 or k + factor > plain or dead != 0 or not clean:
@@ -294,30 +281,41 @@ def advance(
                 at = k + shift - 1  # the end of the first block
                 work["totals"][0] = total
                 less = total = 0
+                to_come = left // factor + 1  # blocks of this quarter, from the first on
             else:
                 at = k + shift + factor - 1
                 blocks = (plain - k) // factor
                 sum_blocks(samples, k, factor, work["totals"][:blocks])
                 less = factor * offset
-                readable += readable_of(mask, k, k + blocks * factor)
+                to_come = left // factor
                 k += blocks * factor
                 raw2 = np.int64(samples[k - 2]) if k - 2 >= kept else raw1
                 raw1 = np.int64(samples[k - 1])
-                left -= k - kept
             if going != 0:
                 recall(s, work)
                 take_in(blocks, less, work)
                 pass_band(p, blocks, work)
-                lowest, highest = sum_power(p, power, blocks, work)
-                sum_quarter(s, blocks, work)
+                sum_power(p, power, blocks, work)
                 retain(s, blocks, work)
-                calm = min(calm, lowest)
-                ends = k + shift - 1
-                if rising == 0 and highest < floor and due > ends:
-                    top = min(top, lowest)
-                    at = ends + factor
                 power = powers[blocks - 1]
-                block = 0
+            block = 0
+            while block < blocks:
+                # To the end of the quarter, or of the blocks.
+                some = min(blocks - block, to_come)
+                ends = at + (some - 1) * factor
+                until = ends + 1 - shift
+                readable += until - kept if clear else readable_of(mask, kept, until)
+                nothing = going == 0
+                if going != 0:
+                    sum_quarter(s, block, block + some, work)
+                    lowest, highest = range_of(powers[block : block + some])
+                    calm = min(calm, lowest)
+                    if rising == 0 and highest < floor and due > ends:
+                        top = min(top, lowest)
+                        nothing = True
+                if nothing:
+                    at = ends + factor
+                    block += some
                 while at <= ends:
                     # On to the first block after which there is something to do.
                     over = False
@@ -345,7 +343,7 @@ def advance(
                             remember(s, samples, mask, kept, at + 1 - shift, shift)
                             kept = at + 1 - shift
                         consider(s, p, top, top_sample, at, work)
-                        due = at
+                        due = next_verdict(s, p, at)
                         rising = 0
                         top = powers[block]
                     if at >= due:
@@ -353,21 +351,23 @@ def advance(
                         due = s["due"]
                     at += factor
                     block += 1
-            if kept < k:
-                remember(s, samples, mask, kept, k, shift)
-            if left == 0:
-                left = quarter
-                if going != 0:
-                    s["readable"] = readable
-                    s["calm"] = calm
-                    s["rising"] = rising
-                    s["top_sample"] = top_sample
-                    at = k + shift - 1
-                    found = mark(s, p, row, segment, at, findings, found, work)
-                    calm = ALWAYS
-                    due = s["due"]
-                    floor = s["floor"]
-                readable = 0
+                if kept < until:
+                    remember(s, samples, mask, kept, until, shift)
+                    kept = until
+                to_come -= some
+                if to_come == 0:
+                    to_come = quarter_blocks
+                    if going != 0:
+                        s["readable"] = readable
+                        s["calm"] = calm
+                        s["rising"] = rising
+                        s["top_sample"] = top_sample
+                        found = mark(s, p, row, segment, ends, findings, found, work)
+                        calm = ALWAYS
+                        due = s["due"]
+                        floor = s["floor"]
+                    readable = 0
+            left = to_come * factor
         s["count"] = last + shift
         s["dead"] = dead
         s["missing"] = missing

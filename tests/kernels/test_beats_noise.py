@@ -51,6 +51,19 @@ def test_known_shapes_are_found_in_motion() -> None:
     assert score.predictivity > 0.95
 
 
+def test_few_known_shapes_are_lost_to_a_bump_before_them() -> None:
+    rr_s = np.tile([0.47, 0.47, 0.47, 0.68], 90)
+    truth = 0.6 + np.cumsum(rr_s)
+    truth = truth[truth < 179]
+    mv, bump = narrow(truth, 180), -0.8 * np.hanning(15)
+    late = truth[(rr_s[: len(truth)] > 0.6) & (truth > 66)]
+    for middle in np.rint((late - 0.205) * RATE_HZ).astype(int):
+        mv[middle - 7 : middle + 8] += bump
+    mv[60 * 250 :] += motion(120 * 250, 0.5)
+    score = ec57.score(np.rint(truth * 250).astype(int), peaks_of(mv), 250.0, learning_s=66)
+    assert score.false_negatives <= 12  # 16 when the first of two is judged by itself
+
+
 def test_they_are_found_at_their_peak() -> None:
     truth = np.arange(0.6, 180, 0.83)
     mv = narrow(truth, 180)
@@ -93,7 +106,7 @@ def test_nothing_is_looked_for_before_a_shape_is_known() -> None:
     codes = np.rint(motion(5000, 0.5) / SCALE_MV).astype(np.int16)
     columns = {"samples": codes, "mask": np.zeros(5000, np.uint8)}
     state = run(Case(beats, beats.params(RATE_HZ, SCALE_MV), columns)).state[0]
-    assert state["disturbance"] == 0 or state["shape_uses"].max() >= _shapes.KNOWN_USES
+    assert state["disturbance"] == 0 or state["shape_beats"].max() >= _shapes.KNOWN_USES
 
 
 @pytest.mark.parametrize("jump_mv", [-4.0, 1.0, 4.0])

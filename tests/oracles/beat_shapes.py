@@ -22,10 +22,6 @@ def in_turn(terms: NDArray[np.float32]) -> Any:
     return total
 
 
-Views = tuple[NDArray[np.float64], NDArray[np.float64]]
-"""Slopes and bends of one shape, points along."""
-
-
 @dataclass
 class Grid:
     """Where the points of a shape lie, in samples."""
@@ -37,38 +33,56 @@ class Grid:
         self.before = self.points * self.stride // 2
         self.after = (self.points + 1) * self.stride - self.before - 1
         self.near = round(k.LEARN_REACH_S * self.rate_hz / self.step)
+        self.around = 2 * self.near * self.step  # so far from a candidate its shape may lie
 
 
 @dataclass
 class Shapes:
-    """The shapes that are known of a row, and how to find them in its codes."""
+    """The shapes that are known of a row, by their rises, and how to find them in its codes."""
 
     grid: Grid
     uses: list[int] = field(default_factory=lambda: [0] * k.SHAPES)
-    known: list[Views | None] = field(default_factory=lambda: [None] * k.SHAPES)
+    known: list[NDArray[np.float32] | None] = field(default_factory=lambda: [None] * k.SHAPES)
 
-    def windows(self, codes: NDArray[np.int64], at: NDArray[np.int64]) -> Views:
-        """Return slopes and bends around samples of `codes`, one row a sample."""
+    def rises(self, codes: NDArray[np.int64], at: NDArray[np.int64]) -> NDArray[np.float32]:
+        """Return the rises from one stride to the next around samples of `codes`, a row each."""
         g = self.grid
         sums = np.convolve(codes, np.ones(g.stride, np.int64))[g.stride - 1 :].astype(float)
-        points = at[:, None] - g.before + g.stride * np.arange(g.points)[None, :]
-        before, here, after = (sums[points + shift] for shift in (-g.stride, 0, g.stride))
-        return after - before, before - 2 * here + after
+        points = at[:, None] - g.before + g.stride * np.arange(g.points + 1)[None, :]
+        # Beyond what a shape takes, on which nothing hangs, there may be no codes.
+        here, before = (np.clip(points - back, 0, len(sums) - 1) for back in (0, g.stride))
+        return (sums[here] - sums[before]).astype(SINGLE)
+
+    def products(
+        self, codes: NDArray[np.int64], at: NDArray[np.int64], own: NDArray[np.float32]
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Return the products of slopes and of bends with those of a shape, summed as the kernel.
+
+        Rounded otherwise, the more alike of two equals would be another.
+        """
+        x = self.rises(codes, at)
+        within = [
+            in_turn(self.rises(codes, at + shift)[:, 1:-1] * own[1:-1])
+            for shift in (-self.grid.stride, 0, self.grid.stride)
+        ]
+        same = SINGLE(2) * within[1] + (own[0] * x[:, 0] + own[-1] * x[:, -1])
+        cross = (within[0] + within[2]) + (own[0] * x[:, 1] + own[-1] * x[:, -2])
+        return same + cross, same - cross
 
     def likeness(
         self, codes: NDArray[np.int64], at: NDArray[np.int64], uses: int
     ) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
         """Return, for samples of `codes`, how alike the most alike shape is, and which it is."""
         most, which = np.zeros(len(at), np.float32), np.zeros(len(at), np.int64)
-        windows = [view.astype(np.float32) for view in self.windows(codes, at)]
-        for shape, views in enumerate(self.known):
-            if views is None or self.uses[shape] < uses:
+        sizes = [in_turn(view * view) for view in views(self.rises(codes, at))]
+        for shape, own in enumerate(self.known):
+            if own is None or self.uses[shape] < uses:
                 continue
+            energies = [max(in_turn(view * view), SINGLE(1)) for view in views(own)]
             above, below = [], []
-            for window, view in zip(windows, views, strict=True):
-                own = view.astype(np.float32)
-                energy = max(in_turn(own * own), SINGLE(1))
-                dot, size = in_turn(window * own), in_turn(window * window)
+            for size, energy, dot in zip(
+                sizes, energies, self.products(codes, at, own), strict=True
+            ):
                 gain = np.clip(dot * (SINGLE(1) / energy), k.SINGLE_GAIN_MIN, k.SINGLE_GAIN_MAX)
                 left = size + gain * (gain * energy - SINGLE(2) * dot)
                 above.append(size + k.SINGLE_FLOOR * energy)
@@ -92,12 +106,13 @@ class Shapes:
         else:
             shape = int(which[best])
         self.uses[shape] = min(self.uses[shape] + 1, k.USES_MAX)
-        seen = [view[0] for view in self.windows(codes, at[best : best + 1])]
+        seen = self.rises(codes, at[best : best + 1])[0].astype(float)
         was = self.known[shape]
         if was is not None:
-            seen = [o + k.LEARN_SHARE * (n - o) for o, n in zip(was, seen, strict=True)]
-        # The kernel keeps them in single precision.
-        self.known[shape] = (
-            seen[0].astype(np.float32).astype(float),
-            seen[1].astype(np.float32).astype(float),
-        )
+            seen = was + k.LEARN_SHARE * (seen - was)
+        self.known[shape] = seen.astype(SINGLE)
+
+
+def views(rises: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Return slopes and bends, of two rises in a row along the last axis."""
+    return rises[..., 1:] + rises[..., :-1], rises[..., 1:] - rises[..., :-1]

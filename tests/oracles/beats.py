@@ -142,12 +142,9 @@ class Judge:
         if len(self.waiting) == c.PENDING:
             return
         if self.known.disturbance > c.DISTURBED:
-            around = 2 * self.grid.near * self.grid.step
-            at = np.arange(new.peak - around, new.peak + around + 1, self.grid.step)
-            at = at[at <= now - self.grid.after]
-            reach = self.grid.before + self.grid.stride
-            if len(at) and at[0] - reach >= max(now - _shapes.CODES + 1, self.gap):
-                new.like = min(float(self.likeness(at).max()), c.UNEXPLAINED)
+            first = max(new.peak - self.grid.around, self.gap + self.grid.before + self.grid.stride)
+            past = min(self.scanned, new.peak + self.grid.around + 1)
+            new.like = self.most_alike(np.arange(first, past, self.grid.step))
         self.put_in(new)
 
     def put_in(self, new: Candidate) -> None:
@@ -157,6 +154,9 @@ class Judge:
     def likeness(self, at: NDArray[np.int64]) -> NDArray[np.float64]:
         shapes = self.known.shapes
         return shapes.likeness(self.filled, at - self.gap, _shapes.KNOWN_USES)[0]
+
+    def most_alike(self, at: NDArray[np.int64]) -> float:
+        return min(float(self.likeness(at).max()), c.UNEXPLAINED) if len(at) else 0.0
 
     def scan(self, now: int) -> None:
         end = now - self.grid.after
@@ -169,6 +169,9 @@ class Judge:
         for peak, like in zip(at.tolist(), self.likeness(at).tolist(), strict=True):
             if like >= c.EXPLAINED:
                 self.explain(peak, like)
+        for one in [one for one in self.waiting if not one.explained]:
+            near = at[abs(at - one.peak) <= self.grid.around]
+            one.like = max(one.like, self.most_alike(near))
 
     def explain(self, peak: int, like: float) -> None:
         if self.peaks and peak - self.peaks[-1] < self.n(k.REFRACTORY_S):
@@ -247,7 +250,11 @@ class Judge:
             return None
         if first.explained:
             return self.is_explained(first, later, now)
-        if self.known.disturbance > c.DISTURBED and first.like > 0:
+        disturbed = self.known.disturbance > c.DISTURBED
+        near = first.peak + self.n(k.APART_S)
+        if disturbed and any(one.explained and one.peak < near for one in later):
+            return False
+        if disturbed and first.like > 0:
             if now < first.peak + self.n(k.WAIT_S):
                 return None
             if self.evidence(first, later) < v.EVIDENCE:
