@@ -16,11 +16,20 @@ import numpy as np
 
 from benchmarks import ecg_records
 from benchmarks.common import answer, cpu_s, report, rss_bytes
-from benchmarks.ecg_detectors import OURS, Detect, detector, in_chunks, stream, tried
+from benchmarks.ecg_detectors import (
+    ALONE,
+    OURS,
+    Detect,
+    detector,
+    in_chunks,
+    stream,
+    tried,
+    with_mask,
+)
 from benchmarks.ecg_records import Signal
 from telesurv.evaluate import ec57
 
-REPEATS = {OURS: 5, "SleepECG": 5}
+REPEATS = {OURS: 5, ALONE: 5, "SleepECG": 5}
 WAYS = ("whole", "cut", "holes")
 
 
@@ -74,8 +83,9 @@ class Runner:
         begun_s = cpu_s()
         if way != "cut":
             found = tried(self.detect, lead)
-        elif self.name == OURS:
-            found = stream(lead, round(lead.rate_hz))
+        elif self.name in (OURS, ALONE):
+            given = lead.mask if self.name == ALONE else None
+            found = stream(lead, round(lead.rate_hz), given)
             found = found["sample"][found["kind"] == 1]
         else:
             found = in_chunks(self.detect, lead)
@@ -111,9 +121,9 @@ def race(runners: list[Runner]) -> None:
         lead = ecg_records.read(folder, name)
         if number == 0:
             for runner in runners:
-                runner.warm(lead)
+                runner.warm(with_mask(lead))
         for way in WAYS:
-            given = lead.with_holes() if way == "holes" else lead
+            given = with_mask(lead.with_holes() if way == "holes" else lead)
             taking = [r for r in runners if way == "whole" or (folder, name) in r.sample]
             least = {runner.name: float("inf") for runner in taking}
             for repeat in range(max(REPEATS.values())):

@@ -34,10 +34,12 @@ class Signal(NamedTuple):
     beats: np.ndarray  # samples
     excluded: list[tuple[int, int]]  # fibrillation: first and last sample
     learning_s: float
+    mask: np.ndarray | None = None  # what `quality` says of the codes, once it was asked
 
     def cut(self, first: int, last: int) -> "Signal":
         """Return a piece, with the beats of the whole."""
-        return self._replace(codes=self.codes[first:last], mv=self.mv[first:last])
+        mask = None if self.mask is None else self.mask[first:last]
+        return self._replace(codes=self.codes[first:last], mv=self.mv[first:last], mask=mask)
 
     def with_holes(self) -> "Signal":
         """Return the lead with a hole a minute; beats in the holes do not count for anybody."""

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.common import ROOT
-from benchmarks.ecg_detectors import CHUNK_S, OURS
+from benchmarks.ecg_detectors import ALONE, CHUNK_S, OURS
 from benchmarks.ecg_table import f1
 
 PICTURE = ROOT / "pictures" / "speed-f1.svg"
@@ -73,7 +73,7 @@ def _panel(axis: Any, detectors: dict[str, Any], folder: str, title: str) -> Sho
     axis.set_axisbelow(True)
     axis.spines[["top", "right"]].set_visible(False)
     axis.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
-    shown = {name: points(detector, folder) for name, detector in detectors.items()}
+    shown = {name: points(found, folder) for name, found in detectors.items() if name != ALONE}
     axis.set_ylim(*_limits([y for pair in shown.values() for _, y in pair]))
     for name, ((x, y), (cut_x, cut_y)) in shown.items():
         ours = name == OURS
