@@ -99,6 +99,16 @@ def range_of(powers: NDArray[np.int64]) -> tuple[int, int]:
 
 
 @kernel
+def until_hill(powers: NDArray[np.int64], top: int, floor: int) -> tuple[int, int]:
+    """Return how many powers come before one that begins a hill, and the lowest since the last."""
+    for q in range(powers.size):
+        if powers[q] >= floor and powers[q] > 2 * top:
+            return q, top
+        top = min(top, powers[q])
+    return powers.size, top
+
+
+@kernel
 def sum_quarter(s: Any, first: int, last: int, work: Any) -> None:
     """Add the blocks first..last to their quarter: level, slopes and bends."""
     x = work["inputs"][TAPS - 2 + first : TAPS + last]

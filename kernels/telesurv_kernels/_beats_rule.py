@@ -154,9 +154,10 @@ STATE = np.dtype(
         ("tail", np.float64),  # codes
         ("tail_decay", np.float64),  # a sample
         ("readable_recent", np.int16, (QUARTERS,)),
+        ("bits_end", np.int64),  # after the last sample whose mask was not 0
         ("codes", np.int16, (CODES,)),
         ("band_uv", np.int16, (WINDOW,)),  # of the last blocks
-        ("bits", np.uint8, (CODES,)),  # mask of the samples in codes
+        ("bits_recent", np.uint8, (CODES,)),  # mask of the samples in codes
         ("pending_flags", np.uint8, (PENDING,)),
         ("rough_recent", np.uint8, (MEMORY,)),  # 1: bends more than a heart
     ]

@@ -167,7 +167,7 @@ def _put_in(s: Any, p: Any, sample: int, near: Any, uv: float, slope: float, lik
     s["pending_uv"][slot] = uv
     s["pending_mv"][slot] = (code * width - near[2]) / width * p["scale_mv"]
     s["pending_slope_mv"][slot] = slope
-    s["pending_flags"][slot] = UNSURE if s["bits"][sample & (CODES - 1)] != 0 else 0
+    s["pending_flags"][slot] = UNSURE if s["bits_recent"][sample & (CODES - 1)] != 0 else 0
     s["pending_likeness"][slot] = like
     s["pending"] += 1
 
@@ -185,7 +185,7 @@ def _sum(near: NDArray[np.int16]) -> Any:
 def _is_cut_off(s: Any, last: int, sample: int) -> bool:
     """Return whether the signal was lost before `last`, and has not come back by `sample`."""
     k = sample
-    while k >= last and s["bits"][k & (CODES - 1)] & MISSING != 0:
+    while k >= last and s["bits_recent"][k & (CODES - 1)] & MISSING != 0:
         k -= 1
     return k < last
 

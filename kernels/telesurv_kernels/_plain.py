@@ -94,12 +94,20 @@ def remember(
     first: int,
     last: int,
     shift: int,
+    clear: bool,
 ) -> None:
-    """Take codes and bits of first..last, CODES at most, into the row's memory."""
+    """Take codes and bits of first..last, CODES at most, into the row's memory.
+
+    `clear` says that all can be read; then bits need no copying where the memory holds none.
+    """
     begin = (first + shift) & (CODES - 1)
     straight = min(last - first, CODES - begin)
     rest = last - first - straight
     copy(samples[first : first + straight], s["codes"][begin:])
-    copy(mask[first : first + straight], s["bits"][begin:])
     copy(samples[last - rest : last], s["codes"])
-    copy(mask[last - rest : last], s["bits"])
+    if clear and first + shift - s["bits_end"] >= CODES:
+        return
+    copy(mask[first : first + straight], s["bits_recent"][begin:])
+    copy(mask[last - rest : last], s["bits_recent"])
+    if not clear:
+        s["bits_end"] = last + shift

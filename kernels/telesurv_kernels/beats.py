@@ -93,6 +93,7 @@ from telesurv_kernels._band import (
     sum_power,
     sum_quarter,
     take_in,
+    until_hill,
 )
 from telesurv_kernels._beats_rule import (
     FINDING,
@@ -268,7 +269,9 @@ def advance(
                         raw2 = raw1
                         raw1 = raw
                     codes[at & (CODES - 1)] = code
-                    s["bits"][at & (CODES - 1)] = bit
+                    s["bits_recent"][at & (CODES - 1)] = bit
+                    if bit != 0:
+                        s["bits_end"] = at + 1
                     readable += bit == 0
                     total += code - offset
                     k += 1
@@ -305,54 +308,55 @@ def advance(
                 ends = at + (some - 1) * factor
                 until = ends + 1 - shift
                 readable += until - kept if clear else readable_of(mask, kept, until)
-                nothing = going == 0
+                stop = block + some
                 if going != 0:
-                    sum_quarter(s, block, block + some, work)
-                    lowest, highest = range_of(powers[block : block + some])
+                    sum_quarter(s, block, stop, work)
+                    lowest, highest = range_of(powers[block:stop])
                     calm = min(calm, lowest)
                     if rising == 0 and highest < floor and due > ends:
                         top = min(top, lowest)
-                        nothing = True
-                if nothing:
-                    at = ends + factor
-                    block += some
-                while at <= ends:
+                        block = stop
+                else:
+                    block = stop
+                while block < stop:
                     # On to the first block after which there is something to do.
-                    over = False
-                    while True:
-                        now = powers[block]
-                        if rising != 0:
-                            if now > top:
-                                top = now
-                                top_sample = at
-                            elif 2 * now < top or at - top_sample >= hill:
-                                over = True
-                                break
-                        elif now >= floor and now > 2 * top:
+                    look = stop
+                    if due <= ends:
+                        look = block + max((due - at + factor - 1) // factor, 0) + 1
+                    if rising == 0:
+                        few, top = until_hill(powers[block:look], top, floor)
+                        block += few
+                        at += few * factor
+                        if block < look:
                             rising = 1
+                            top = 0
+                    over = False
+                    while block < look:
+                        now = powers[block]
+                        if now > top:
                             top = now
                             top_sample = at
-                        else:
-                            top = min(top, now)
-                        if at >= due or at >= ends:
+                        elif 2 * now < top or at - top_sample >= hill:
+                            over = True
                             break
                         at += factor
                         block += 1
                     if over:
                         if kept < at + 1 - shift:
-                            remember(s, samples, mask, kept, at + 1 - shift, shift)
+                            remember(s, samples, mask, kept, at + 1 - shift, shift, clear)
                             kept = at + 1 - shift
                         consider(s, p, top, top_sample, at, work)
                         due = next_verdict(s, p, at)
                         rising = 0
                         top = powers[block]
-                    if at >= due:
-                        found = judge(s, p, row, segment, at, findings, found, work)
+                        at += factor
+                        block += 1
+                    if at - factor >= due:
+                        found = judge(s, p, row, segment, at - factor, findings, found, work)
                         due = s["due"]
-                    at += factor
-                    block += 1
+                at = ends + factor
                 if kept < until:
-                    remember(s, samples, mask, kept, until, shift)
+                    remember(s, samples, mask, kept, until, shift, clear)
                     kept = until
                 to_come -= some
                 if to_come == 0:
