@@ -4,7 +4,7 @@ from typing import Any
 
 from benchmarks.agreement import BEGIN_S, CLOSE_S, END_S, PEERS
 from benchmarks.ecg_detectors import OURS
-from benchmarks.markdown import table
+from benchmarks.markdown import sentence, table
 
 ALL = "+".join((OURS, *PEERS))
 BOTH = "+".join(PEERS)
@@ -61,7 +61,7 @@ def page(found: dict[str, Any]) -> list[str]:
         "## Beat for beat beside two peers\n",
         f"Recordings without experts' beats: hand-held ones (cinc2017, 300 Hz, by the challenge's "
         f"class) and perform-af (125 Hz). Heartbeats by who found them, within 150 ms; the two "
-        f"last columns are F1 against {names}. {short(found).capitalize()}.\n",
+        f"last columns are F1 against {names}. {sentence(short(found))}.\n",
         table(
             [
                 "group",

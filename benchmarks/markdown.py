@@ -17,6 +17,11 @@ def table(head: list[str], rows: list[list[str]]) -> str:
     return "\n".join("| " + " | ".join(line) + " |" for line in lines) + "\n"
 
 
+def sentence(text: str) -> str:
+    """Return a text with its first letter large, and the others as they are."""
+    return text[:1].upper() + text[1:]
+
+
 def about(section: dict[str, Any]) -> str:
     """Return on what, and with what, a section was measured."""
     found = section["about"]

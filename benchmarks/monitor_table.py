@@ -3,7 +3,7 @@
 import re
 from typing import Any
 
-from benchmarks.markdown import table
+from benchmarks.markdown import sentence, table
 
 PACED = re.compile(r"(paced|lost).*hz(.*)")
 WORDS = {"paced": "pacing pulses, each with its beat", "lost": "pacing pulses without capture"}
@@ -44,7 +44,7 @@ def page(found: dict[str, Any]) -> list[str]:
         "## The monitor standard's test signals\n",
         f"After IEC 60601-2-27 and ANSI/AAMI EC13, as what makers publish quotes them, made by "
         f"`telesurv.simulate.monitor_cases`; irregular rhythms and tachycardias approximate the "
-        f"standard's recordings. {short(found).capitalize()}. The rate is that of a monitor (12 RR "
+        f"standard's recordings. {sentence(short(found))}. The rate is that of a monitor (12 RR "
         "without the longest and the shortest), computed of our beats; the service's own numeric "
         "is a mean of each minute.\n",
         table(["signal", "wanted /min", "shown /min", "time", "as wanted"], rows),
