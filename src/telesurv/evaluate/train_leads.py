@@ -2,7 +2,7 @@
 
 `python -m telesurv.evaluate.train_leads FOLDER NOISE…` prints `_lead_weights.WEIGHTS` to standard
 output, and to standard error the figures of `evaluate.leads` where each record was scored with
-weights made without it, its noisy copies included: five folds over records.
+weights made without it, its noisy copies included: five folds over records, drawn three times.
 
 A logistic regression on what the kernel sums up for every peak in which leads disagree: a beat
 or none, as experts marked it. What it sums up depends on the verdicts before, so that the kernel
@@ -33,7 +33,7 @@ from telesurv_kernels import _lead_weights, leads
 from telesurv_kernels import _testimony as t
 from telesurv_streams.frame import MISSING
 
-FOLDS, ROUNDS = 5, 4
+FOLDS, DRAWS, ROUNDS = 5, 3, 4
 RIDGE = 0.1
 COPY = 0.05  # what a noisy record's peaks count
 PERIOD_S = 120.0
@@ -226,20 +226,21 @@ def main(folder: Path, others: Sequence[Path]) -> None:
         taught += [teach(name, COPY, reference, copy) for copy in copies(number, given, kinds)]
     for other in others:
         taught += [teach(name[:3], COPY, marks, given) for name, marks, given in read(other)]
-    names = np.random.default_rng(0).permutation(sorted(clean)).tolist()
-    scores: dict[float, list[ec57.Score]] = {1.0: [], COPY: []}
-    for fold in range(FOLDS):
-        apart = names[fold::FOLDS]
-        weights = made_of([one for one in taught if one.patient not in apart])
-        for one in taught:
-            if one.patient in apart:
-                scores[one.weight].append(scored(one, weights))
-    for weight, of in scores.items():
-        total = ec57.gross(of)
-        sys.stderr.write(
-            f"{FOLDS} folds, {'records' if weight == 1.0 else 'noisy copies'}: "
-            f"Se {100 * total.sensitivity:.2f}, +P {100 * total.predictivity:.2f}\n"
-        )
+    for draw in range(DRAWS):
+        names = np.random.default_rng(draw).permutation(sorted(clean)).tolist()
+        scores: dict[float, list[ec57.Score]] = {1.0: [], COPY: []}
+        for fold in range(FOLDS):
+            apart = names[fold::FOLDS]
+            weights = made_of([one for one in taught if one.patient not in apart])
+            for one in taught:
+                if one.patient in apart:
+                    scores[one.weight].append(scored(one, weights))
+        for weight, of in scores.items():
+            total = ec57.gross(of)
+            sys.stderr.write(
+                f"{FOLDS} folds, draw {draw}, {'records' if weight == 1.0 else 'noisy copies'}: "
+                f"Se {100 * total.sensitivity:.3f}, +P {100 * total.predictivity:.3f}\n"
+            )
     sys.stdout.write(f"WEIGHTS = ({', '.join(f'{one:.2f}' for one in made_of(taught))})\n")
 
 
