@@ -15,7 +15,7 @@ from benchmarks.ecg_records import Signal
 Detect = Callable[[Signal], np.ndarray]
 
 OURS = "telesurv"
-ALONE = "telesurv, mask given"
+ALONE = "telesurv (mask given)"
 """Its R-peaks alone: the mask was made before, outside the clock. Peers make none."""
 NEUROKIT = ("neurokit", "pantompkins1985", "kalidas2017")
 SLOW = ("wfdb xqrs", "wfdb gqrs")
@@ -39,7 +39,6 @@ def detector(name: str) -> Detect:
     library, _, method = name.partition(" ")
     makers = {
         "telesurv": _telesurv,
-        "telesurv,": _telesurv,
         "SleepECG": _sleepecg,
         "NeuroKit2": _neurokit2,
         "wfdb": _wfdb,
