@@ -1,6 +1,7 @@
 """Strips: what a timeline's ring shows of a stretch of device time."""
 
 import math
+from collections.abc import Sequence
 from itertools import pairwise
 
 import numpy as np
@@ -29,7 +30,9 @@ A strip never needs the ring's oldest samples of that length: how much lies behi
 depends on what came together.
 """
 
-WHY = tuple(
+Reasons = Sequence[tuple[int, str]]
+
+WHY: Reasons = tuple(
     zip(
         ring.REASONS[1:].tolist(),
         ("lead-off", "flat", "saturated", "noise", "missing"),
@@ -134,14 +137,22 @@ def _beats(
     return tuple(found), classes
 
 
-def unreadable_runs(mask: NDArray[np.uint8]) -> tuple[tuple[int, int, str], ...]:
-    """Return the unreadable stretches of a mask, [from, to) and why."""
+def why_of(mask: NDArray[np.uint8], reasons: Reasons) -> NDArray[np.int64]:
+    """Return the number of the first reason of each byte of a mask, from 1 on; 0 is readable."""
     why = np.zeros(len(mask), np.int64)
-    for number, (bit, _) in reversed(list(enumerate(WHY, 1))):
+    for number, (bit, _) in reversed(list(enumerate(reasons, 1))):
         why[(mask & bit) != 0] = number
+    return why
+
+
+def unreadable_runs(
+    mask: NDArray[np.uint8], reasons: Reasons = WHY
+) -> tuple[tuple[int, int, str], ...]:
+    """Return the unreadable stretches of a mask, [from, to) and why."""
+    why = why_of(mask, reasons)
     edges = np.flatnonzero(np.diff(why, prepend=-1, append=-1))
     return tuple(
-        (int(begin), int(end), WHY[why[begin] - 1][1])
+        (int(begin), int(end), reasons[why[begin] - 1][1])
         for begin, end in pairwise(edges)
         if why[begin]
     )

@@ -18,7 +18,9 @@ from telesurv.evaluate.looks import load
 from telesurv.evaluate.page import markdown
 from telesurv.evaluate.quality import STRETCHES, evaluate, mask_of
 from telesurv.evaluate.quality_marks import Labels, in_seconds, views_of
-from telesurv.evaluate.seconds import bits, runs
+from telesurv.evaluate.seconds import REASONS as TOLD
+from telesurv.evaluate.seconds import bits
+from telesurv.evidence import unreadable_runs
 from telesurv.lead import Lead, hear, read_lead
 from telesurv.simulate import Patient
 from telesurv.simulate.patient import ECG_SCALE_MV
@@ -82,7 +84,7 @@ def test_a_part_of_a_second_does_not_count() -> None:
     mask[[3, 24]] = 16, 1
     assert bits(mask, 10.0).tolist() == [16, 0]
     assert bits(mask[:9], 10.0).tolist() == []
-    assert runs(mask) == [(3, 4, "motion"), (24, 25, "missing")]
+    assert unreadable_runs(mask, TOLD) == ((3, 4, "motion"), (24, 25, "missing"))
 
 
 def test_classes_are_told_apart_by_what_is_unreadable(

@@ -36,6 +36,7 @@ from telesurv.evaluate.quality_marks import (
     read_labels,
     views_of,
 )
+from telesurv.evidence import why_of
 from telesurv.lead import Lead, Unsuited, read_lead, read_leads
 from telesurv_kernels import _dtypes as codes
 from telesurv_kernels import quality
@@ -145,7 +146,7 @@ class Tally:
 
     def add(self, key: tuple[str, str], numbers: NDArray[np.int64]) -> None:
         """Add seconds, each the number of its reason."""
-        of_reasons = np.bincount(numbers, minlength=len(seconds.NAMES))
+        of_reasons = np.bincount(numbers, minlength=len(seconds.NAMES) + 1)
         counted = np.concatenate([[len(numbers), np.count_nonzero(numbers)], of_reasons[1:]])
         self.counts[key] = self.counts.get(key, np.zeros_like(counted)) + counted
 
@@ -157,7 +158,7 @@ class Tally:
     def told(self) -> Seconds:
         """Return them as a report does."""
         each = np.array([one for one in self.counts.values() if one[0]], np.int64)
-        each = each.reshape(-1, len(seconds.NAMES) + 1)
+        each = each.reshape(-1, len(seconds.NAMES) + 2)
         total, unreadable, *of_reasons = each.sum(0).tolist()
         bounds = over_records(each[:, 1], each[:, 0])
         return Seconds(
@@ -166,7 +167,7 @@ class Tally:
             unreadable=unreadable,
             share=rounded(share(unreadable, total)),
             share_interval=None if bounds is None else (round(bounds[0], 6), round(bounds[1], 6)),
-            reasons=dict(zip(seconds.REASONS, of_reasons, strict=True)),
+            reasons=dict(zip(seconds.NAMES, of_reasons, strict=True)),
         )
 
 
@@ -182,7 +183,7 @@ class Counted:
     def add(self, folder: str, lead: Lead, views: Views) -> None:
         """Count a lead."""
         bits = seconds.bits(mask_of(lead), lead.rate_hz)
-        numbers = seconds.number_of(bits)
+        numbers = why_of(bits, seconds.REASONS)
         key, own = (folder, lead.record), Tally()
         own.add(key, numbers)
         self.gross.add(key, numbers)

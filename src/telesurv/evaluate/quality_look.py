@@ -99,7 +99,7 @@ def notes(report: QualityReport) -> list[str]:
         "seconds by drawing records again, for those of one record are much alike; of records "
         "Wilson's.",
     ]
-    if never := [name for name in seconds.REASONS if name not in _whys(report)]:
+    if never := [name for name in seconds.NAMES if name not in _whys(report)]:
         said.append(f"No second was unreadable for {', '.join(never)}.")
     views = {one.view for one in report.named}
     if report.classes:

@@ -4,26 +4,23 @@ A second is readable when all its samples are. One that is not has one reason, t
 `REASONS` that any of its samples bears.
 """
 
-from itertools import pairwise
-
 import numpy as np
 from numpy.typing import NDArray
 
 from telesurv_kernels import _noise, quality
 
-REASONS = {
-    "lead off": quality.LEAD_OFF_BIT,
-    "flat": quality.CONSTANT,
-    "saturated": quality.SATURATED,
-    "motion": _noise.MOTION,
-    "muscle": _noise.MUSCLE,
-    "mains": _noise.MAINS,
-    "missing": quality.MISSING,
-}
-"""Names of the mask's bits; where there are several, the first counts."""
+REASONS = (
+    (quality.LEAD_OFF_BIT, "lead off"),
+    (quality.CONSTANT, "flat"),
+    (quality.SATURATED, "saturated"),
+    (_noise.MOTION, "motion"),
+    (_noise.MUSCLE, "muscle"),
+    (_noise.MAINS, "mains"),
+    (quality.MISSING, "missing"),
+)
+"""Bits of the mask and their names; where there are several, the first counts."""
 
-NAMES = ("", *REASONS)
-"""Of the numbers that `number_of` gives; 0 is readable."""
+NAMES = tuple(name for _, name in REASONS)
 
 
 def bits(mask: NDArray[np.uint8], rate_hz: float) -> NDArray[np.uint8]:
@@ -34,18 +31,3 @@ def bits(mask: NDArray[np.uint8], rate_hz: float) -> NDArray[np.uint8]:
         return np.zeros(0, np.uint8)
     found: NDArray[np.uint8] = np.bitwise_or.reduceat(mask[: edges[-1]], edges[:-1])
     return found
-
-
-def number_of(mask: NDArray[np.uint8]) -> NDArray[np.int64]:
-    """Return the number of the reason of each byte of a mask."""
-    number = np.zeros(len(mask), np.int64)
-    for at in range(len(NAMES) - 1, 0, -1):
-        number[(mask & REASONS[NAMES[at]]) != 0] = at
-    return number
-
-
-def runs(mask: NDArray[np.uint8]) -> list[tuple[int, int, str]]:
-    """Return the unreadable stretches of a mask, [from, to) and why."""
-    number = number_of(mask)
-    edges = np.flatnonzero(np.diff(number, prepend=-1, append=-1)).tolist()
-    return [(begin, end, NAMES[number[begin]]) for begin, end in pairwise(edges) if number[begin]]

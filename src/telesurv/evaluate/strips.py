@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from telesurv.console.paper import BEAT, GREY, ONSET, document, haloed, label, line, mm
 from telesurv.console.rows import MM_PER_S, Row, row_height_mm, wave_row
 from telesurv.console.strip import LEFT_MM, ROW_S, WIDTH_MM, Signal
-from telesurv.evaluate.seconds import runs
+from telesurv.evaluate.seconds import REASONS
 from telesurv.evaluate.view import Instant, Mark, Picture
 from telesurv.evidence import unreadable_runs
 from telesurv_streams.frame import MISSING
@@ -97,7 +97,7 @@ def _reasons(row: Row, picture: Picture, first: int, rate_hz: float) -> list[str
     mask = picture.mask[first + row.first : first + row.end]
     y = row.paper_top + row.above + row.below - MARKS_MM - 0.5
     parts = []
-    for begin, end, reason in runs(mask):
+    for begin, end, reason in unreadable_runs(mask, REASONS):
         width = (end - begin) / rate_hz * MM_PER_S
         if width >= REASON_MM and reason != "missing":
             middle = row.left + begin / rate_hz * MM_PER_S + width / 2
