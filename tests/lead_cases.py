@@ -31,6 +31,7 @@ class Voice:
     contrast: float = 16.0  # usual beat to noise
     strength: float = 1.0
     reject: float = 0.25
+    likes: Sequence[int] = (0,)  # steps of likeness of its beats, in turn
     phase_s: float = 0.0  # of its MARKs
     rank: int = field(default=0)
 
@@ -68,12 +69,14 @@ def says(one: Voice, lead: int, length_s: float) -> NDArray[Any]:
     peaks += [(at, d.CANDIDATE, one.reject, WEAK_S) for at in one.rejects_s]
     marks = np.arange(one.begin_s + one.phase_s + MARK_S, end_s - LATE_S, MARK_S)
     decided_s, marked_s, known = one.begin_s, one.begin_s, [(one.begin_s, one.begin_s)]
-    for at, kind, share, late in sorted(peaks):
+    for number, (at, kind, share, late) in enumerate(sorted(peaks)):
         if one.begin_s <= at < end_s:
             decided_s = max(decided_s, at + late)
             unsure = any(a <= at < b for a, b in one.unreadable)
             beat_class = d.VENTRICULAR if at in one.wide_s else d.NORMAL
             flags = flags_of(share, one.contrast) | int(unsure) | beat_class << d.CLASS_SHIFT
+            if kind == d.BEAT:
+                flags |= one.likes[number % len(one.likes)] << d.LIKE_SHIFT
             height_mv = 2.0 if at in one.tall_s else 0.8
             rows.append((at, decided_s, kind, height_mv, flags))
             known.append((at, decided_s))

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from telesurv_kernels._dtypes import UNSURE
+from telesurv_kernels._dtypes import LIKE_SHIFT, NOISE_SHIFT, STRENGTH_SHIFT, UNSURE
 from telesurv_kernels._jit import kernel
 from telesurv_kernels._pulses import is_pulse
 from telesurv_kernels._shapes import CODES, KNOWN_USES, best_of, compare, unroll
@@ -19,6 +19,7 @@ RIVAL_RR = 0.4  # ... if also within this share of the usual RR
 RIVAL_ALIKE = 0.9  # weaker to stronger
 EXPLAINED = 3.2  # likeness to a known shape that makes a beat
 UNEXPLAINED = 3.19  # most that is said of a hill, whose R-peak may lie elsewhere
+LIKE_STEPS = (1.13, 1.6, 2.26, EXPLAINED, 4.5, 6.4)  # likenesses told apart, half an octave
 DISTURBED = 0.1  # noise to the usual beat, from which shapes are looked for, evidence asked for
 OLD_LEVEL = 0.125  # least share of the usual strength when levels are taken anew
 MEMORY = 8  # beats, intervals, rejected candidates remembered
@@ -48,6 +49,31 @@ def put(
     findings[found]["value"] = value
     findings[found]["flags"] = flags
     return found + 1
+
+
+@kernel
+def _alike(likeness: float) -> int:
+    """Return the step of a likeness, from 1 on; 0: nothing was compared."""
+    if likeness == 0.0:
+        return 0
+    step = 1
+    for least in LIKE_STEPS:
+        step += likeness >= least
+    return step
+
+
+@kernel
+def tell(
+    s: Any, row: int, segment: int, kind: int, sample: int, findings: NDArray[Any], found: int
+) -> int:
+    """Write the first candidate that waits, and how strong it is to the usual beat and noise."""
+    level = max(s["level_uv"], 1.0)
+    strength: Any = min(np.int64(32.0 * s["pending_uv"][0] / level), 255)
+    above: Any = min(np.int64(4.0 * level / max(s["noise_uv"], 1.0)), 255)
+    flags = s["pending_flags"][0] | strength << STRENGTH_SHIFT | above << NOISE_SHIFT
+    flags |= _alike(s["pending_likeness"][0]) << LIKE_SHIFT
+    peak, mv = s["pending_sample"][0], s["pending_mv"][0]
+    return put(findings, found, row, segment, kind, peak, sample, mv, flags)
 
 
 @kernel

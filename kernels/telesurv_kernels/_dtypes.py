@@ -44,6 +44,10 @@ STRENGTH_SHIFT, NOISE_SHIFT = 8, 16
 """A BEAT's and CANDIDATE's strength to that of the usual beat, in 1/32, and that of the usual
 beat to noise, in 1/4: 8 bits of the flags each, 255 at most."""
 
+LIKE_SHIFT, LIKE_MASK = 1, 7
+"""How like a BEAT or CANDIDATE in noise is to the lead's known shapes, from 1 on in seven steps;
+0: it was not compared."""
+
 RUN_SHIFT, RUN_MASK = 24, 15
 """A BEAT of a heart: how many ventricular ones in a row, alike in height, one lead has shown."""
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from telesurv_kernels._candidates import MEMORY, middle
-from telesurv_kernels._dtypes import NOISE_SHIFT, UNSURE
+from telesurv_kernels._dtypes import LIKE_MASK, LIKE_SHIFT, NOISE_SHIFT, UNSURE
 from telesurv_kernels._jit import kernel
 from telesurv_kernels._lanes import LEADS
 from telesurv_kernels._peaks import strength
@@ -30,6 +30,7 @@ ERRORS_MIN, ERRORS_FIRST = 0.002, 0.05  # share of beats
 LATE_RR, LATE_RR_MAX = 1.2, 3.0
 EARLY_MIN, EARLY_MAX = 0.1, 4.0  # least irregularity by which it is measured, and the most
 IRREGULAR_FIRST, IRREGULAR_MAX = 0.2, 0.5
+LIKE_MIDDLE = 4  # step of likeness just short of what is a beat by itself
 LONG_RR = 8.0  # more usual RR of silence count as so many
 
 (
@@ -53,9 +54,11 @@ LONG_RR = 8.0  # more usual RR of silence count as so many
     IRREGULAR,
     SILENT_CLEAR,
     SPLIT,
-) = range(20)
+    FOR_COMPARED,
+    FOR_LIKE,
+) = range(22)
 
-FEATURES = 20
+FEATURES = 22
 
 
 @kernel
@@ -139,6 +142,10 @@ def _ask(s: Any, first: int, lane: int, usual_ns: int, time_ns: int) -> None:
         _add(s, FOR_STRONG, np.log(above))
         _add(s, FOR_UNSURE, float(s["evidence_flags"][slot] & UNSURE))
         _add(s, FOR_INVENTS, np.log(errors(s["invents"][lane])))
+        like = s["evidence_flags"][slot] >> LIKE_SHIFT & LIKE_MASK
+        if like > 0:
+            _add(s, FOR_COMPARED, 1.0)
+            _add(s, FOR_LIKE, float(like - LIKE_MIDDLE))
     elif vote == SILENT:
         _add(s, SILENT_MISSES, np.log(errors(s["misses"][lane])))
         _add(s, SILENT_FOUND, found_odds(s, lane))

@@ -23,8 +23,9 @@ from telesurv_kernels._candidates import (
     scan,
     set_floor,
     take_out,
+    tell,
 )
-from telesurv_kernels._dtypes import BEAT, CANDIDATE, MARK, NOISE_SHIFT, STRENGTH_SHIFT
+from telesurv_kernels._dtypes import BEAT, CANDIDATE, MARK
 from telesurv_kernels._jit import kernel
 from telesurv_kernels._shapes import KNOWN_USES, SHAPES, learn
 
@@ -251,19 +252,6 @@ def _reject(s: Any, p: Any) -> None:
 
 
 @kernel
-def _tell(
-    s: Any, row: int, segment: int, kind: int, sample: int, findings: NDArray[Any], found: int
-) -> int:
-    """Write the first candidate that waits, and how strong it is to the usual beat and noise."""
-    level = max(s["level_uv"], 1.0)
-    strength: Any = min(np.int64(32.0 * s["pending_uv"][0] / level), 255)
-    above: Any = min(np.int64(4.0 * level / max(s["noise_uv"], 1.0)), 255)
-    flags = s["pending_flags"][0] | strength << STRENGTH_SHIFT | above << NOISE_SHIFT
-    peak, mv = s["pending_sample"][0], s["pending_mv"][0]
-    return put(findings, found, row, segment, kind, peak, sample, mv, flags)
-
-
-@kernel
 def judge(
     s: Any,
     p: Any,
@@ -286,7 +274,7 @@ def judge(
         if verdict < 0:
             break
         if verdict == 1:
-            found = _tell(s, row, segment, BEAT, sample, findings, found)
+            found = tell(s, row, segment, BEAT, sample, findings, found)
             if s["noise_uv"] <= CALM * s["level_uv"] and _teaches(s):
                 learn(s, p, s["pending_sample"][0], sample, work)
             _accept(s, p)
@@ -294,7 +282,7 @@ def judge(
             while s["pending"] > 0 and s["pending_sample"][0] - s["last"] < p["refractory"]:
                 take_out(s, 0)
         else:
-            found = _tell(s, row, segment, CANDIDATE, sample, findings, found)
+            found = tell(s, row, segment, CANDIDATE, sample, findings, found)
             _reject(s, p)
             take_out(s, 0)
     due = ALWAYS

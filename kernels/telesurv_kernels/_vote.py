@@ -38,12 +38,12 @@ from telesurv_kernels._testimony import (
     found_odds,
 )
 
-PAIR_NS = 180_000_000  # beats of two leads this close are one
+PAIR_NS = REFRACTORY_NS  # peaks of two leads this close are one QRS, for no two beats are
 REJECT_PAIR_NS = 140_000_000  # and a beat and what another lead rejected
 NEVER_NS = 1 << 62
 APART_NS = 100_000_000  # further apart, the clearer of two peaks is the beat's
 FAR_NS = 140_000_000  # and so far, it lies between them
-PATIENCE_NS = 950_000_000  # a lead decides within 750 ms, and its peak may be 180 ms later
+PATIENCE_NS = 950_000_000  # a lead decides within 750 ms, and its peak may be 200 ms later
 ALIVE_NS = 2_500_000_000  # a lead that found a beat within this is asked though it is unreadable
 UNSURE_ODDS = 100.0  # any lead that is readable is told rather than one that is not
 KEEP = 1.0  # log-odds by which another lead must be better to be followed

@@ -135,7 +135,7 @@ __all__ = [
     "params",
 ]
 
-VERSION = 5
+VERSION = 6
 """Of state and rule: rises when the meaning of either changes."""
 
 

@@ -14,9 +14,9 @@ and writes the BEAT, MARK, GAP and FIBRILLATION events of the heart, for the eve
    interleaving of the leads as long as none lags more than POSITION allows, less 1 s, and what
    they said finds room: 10 s of three leads. Of more, no beat is lost (`_queue`).
 2. **One lead** is passed through as it is, and at once after those first seconds.
-3. **Several.** Peaks of different leads within 180 ms are one QRS: no two beats are closer than
-   200 ms, and the largest deflection of one QRS may lie at its begin in one lead and at its end
-   in another. A peak is judged when all leads that speak have decided up to 180 ms after it, and
+3. **Several.** Peaks of different leads within 200 ms are one QRS: no two beats are closer, and
+   the largest deflection of one QRS may lie at its begin in one lead and at its end in another. A
+   peak is judged when all leads that speak have decided up to 200 ms after it, and
    950 ms after it at the latest: `beats` decides the weakest within 750 ms. That instant need not
    be one at which a lead says something: all that leads decided up to it is weighed, nothing of
    what they decided later.
@@ -24,8 +24,8 @@ and writes the BEAT, MARK, GAP and FIBRILLATION events of the heart, for the eve
    Agreement of all is a beat. Else log-odds are summed (`_testimony`):
 
    - of each lead that found it: how far the usual beat stands out of the noise now, how strong
-     the peak is to what the lead rejects, whether it was readable, and how often its peaks were
-     none lately;
+     the peak is to what the lead rejects, whether it was readable, how often its peaks were none
+     lately, and, in noise, how like it is to the lead's known shapes;
    - of each that did not: how often it missed beats lately, for how many RR it found none (its
      silences are not independent), and, where it rejected a peak within 140 ms, how strong that
      was and how far beats stand out of the noise: a trace in another lead is evidence for a beat;
@@ -43,7 +43,7 @@ and writes the BEAT, MARK, GAP and FIBRILLATION events of the heart, for the eve
 4. **Which lead.** A beat's time, height and class are those of the lead that so far was the most
    reliable, unless another is so by far: changing leads shifts R-peaks. Where they lie over
    100 ms apart one of them may be another wave: then the lead counts whose peak is the strongest
-   and stands out of its noise. Over 140 ms apart, the beat is between them, at most 90 ms from
+   and stands out of its noise. Over 140 ms apart, the beat is between them, at most 100 ms from
    either. `flags >> LEAD_SHIFT` is that lead's number.
    A beat is ventricular if one lead calls it so, and told as that lead's but for its time: along
    the axis of another it may look like others.
@@ -117,7 +117,7 @@ from telesurv_kernels._runs import follow
 from telesurv_kernels._testimony import FEATURES, REFRACTORY_NS, RR
 from telesurv_kernels._vote import count, decide, due, out
 
-VERSION = 4
+VERSION = 5
 """Rises when the meaning of the state changes."""
 
 

@@ -103,6 +103,7 @@ def drawn(rng: np.random.Generator, count: int) -> list[Voice]:
                 contrast=float(rng.uniform(1, 40)),
                 strength=float(rng.uniform(0.5, 3)),
                 reject=float(rng.uniform(0.1, 0.6)),
+                likes=rng.integers(0, 8, 5).tolist(),
                 unreadable=[(at, at + 4)] if rng.random() < 0.5 else [],
                 fibrillates=[(at + 1, at + 5)] if rng.random() < 0.3 else [],
             )
@@ -222,9 +223,20 @@ def test_an_unreadable_lead_that_finds_beats_is_asked() -> None:
     assert near(beats(run(heart([one, noisy], 60.0))), STEADY[STEADY < 59.5])
 
 
-def test_a_beat_whose_peaks_lie_far_apart_is_between_them() -> None:
-    found = beats(run(heart([Voice(STEADY.tolist()), Voice((STEADY + 0.16).tolist())], 60.0)))
-    assert near(found, STEADY[STEADY < 59.3] + 0.08, 0.001)
+@pytest.mark.parametrize("apart_s", [0.16, 0.195])
+def test_a_beat_whose_peaks_lie_far_apart_is_between_them(apart_s: float) -> None:
+    found = beats(run(heart([Voice(STEADY.tolist()), Voice((STEADY + apart_s).tolist())], 60.0)))
+    assert near(found, STEADY[STEADY < 59.3] + apart_s / 2, 0.001)
+
+
+def test_a_peak_in_noise_that_is_unlike_its_leads_beats_is_believed_less() -> None:
+    one = Voice(np.delete(STEADY, [30]).tolist())
+    told = []
+    for like in (0, 1, 4, 7):  # 0: not compared
+        noisy = Voice(STEADY.tolist(), contrast=3.0, strength=0.5, likes=(like,))
+        told.append(len(beats(run(heart([one, noisy], 60.0)))))
+    every = np.sum(STEADY < 59.5)
+    assert told == [every, every - 1, every, every]
 
 
 def test_a_lead_that_finds_nothing_does_not_veto() -> None:

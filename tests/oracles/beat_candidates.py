@@ -15,7 +15,7 @@ from oracles.beat_pulses import without_pulses
 from telesurv_kernels import _band, _pulses, _shapes
 from telesurv_kernels import _beats_rule as k
 from telesurv_kernels import _candidates as c
-from telesurv_kernels._dtypes import UNSURE
+from telesurv_kernels._dtypes import LIKE_SHIFT, UNSURE
 from telesurv_kernels._plain import NO_SIGNAL
 from telesurv_kernels.quality import MISSING
 
@@ -32,6 +32,12 @@ class Candidate:
     @property
     def explained(self) -> bool:
         return self.like >= c.EXPLAINED
+
+    @property
+    def told(self) -> int:
+        """Return its flags, with the step of its likeness."""
+        step = np.searchsorted(c.LIKE_STEPS, self.like, "right") + 1 if self.like else 0
+        return int(self.flags | step << LIKE_SHIFT)
 
 
 @dataclass

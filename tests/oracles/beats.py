@@ -210,7 +210,7 @@ class Judge:
             level = max(self.known.level, 1.0)
             strength = min(int(32 * first.uv / level), 255)
             above = min(int(4 * level / max(self.noise, 1.0)), 255)
-            flags = first.flags | strength << STRENGTH_SHIFT | above << NOISE_SHIFT
+            flags = first.told | strength << STRENGTH_SHIFT | above << NOISE_SHIFT
             kind = BEAT if verdict else CANDIDATE
             self.found.append((kind, first.peak, now, first.mv, flags))
             if not verdict:

@@ -313,6 +313,8 @@ class Heart:
             of[t.FOR_STRONG] = np.log(above)
             of[t.FOR_UNSURE] = mate.flags & d.UNSURE
             of[t.FOR_INVENTS] = np.log(ear.invents)
+            if like := mate.flags >> d.LIKE_SHIFT & d.LIKE_MASK:
+                of[t.FOR_COMPARED], of[t.FOR_LIKE] = 1, like - t.LIKE_MIDDLE
         elif vote == t.SILENT:
             of[t.SILENT_MISSES], of[t.SILENT_FOUND] = np.log(ear.misses), ear.odds
             silence = (first - ear.struck) / self.usual()

@@ -33,7 +33,7 @@ def lead(mv: NDArray[np.float64]) -> Lead:
 def test_a_doubted_peak_is_a_beat_where_experts_marked_one() -> None:
     weights = np.array(_lead_weights.WEIGHTS)
     one = taught(1)
-    features, beat = train.lessons(one, weights)
+    ((features, beat),) = train.lessons([one], weights)
     assert features.shape == (len(beat), t.FEATURES)
     assert 0 < beat.sum() < len(beat)
     # What the lead that finds all found clears the noise by 4 octaves, the other one's by 1.
@@ -44,8 +44,8 @@ def test_a_doubted_peak_is_a_beat_where_experts_marked_one() -> None:
 def test_weights_have_their_signs_and_serve_another_record() -> None:
     weights = train.made_of([taught(1), taught(2)])
     assert all(weights[at] * sign >= 0 for at, sign in train.SIGNS.items())
-    beats, _ = train.run(taught(3), weights)
-    assert len(beats) == np.sum(STEADY < 119.5)
+    told = train.run([taught(3), taught(4)], weights)
+    assert [len(beats) for beats, _ in told] == 2 * [np.sum(STEADY < 119.5)]
 
 
 def test_copies_are_disturbed_or_weak_where_they_should_be() -> None:
