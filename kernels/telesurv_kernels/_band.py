@@ -6,6 +6,7 @@ without feedback has outputs that do not wait for each other: up to a second of 
 once, in single precision, each output in the same order of its terms.
 """
 
+from functools import cache
 from math import fsum
 from typing import Any
 
@@ -24,6 +25,7 @@ BLOCKS = 208  # worked on at once, in eights: a second at 200 Hz
 BAND_UV_MAX = 30000
 
 
+@cache  # a lead that begins costs its making otherwise
 def taps_of(block_hz: float) -> NDArray[np.float64]:
     """Return what the band-pass makes of a block of 1 among blocks of 0, shape ``(TAPS,)``.
 
@@ -43,7 +45,9 @@ def taps_of(block_hz: float) -> NDArray[np.float64]:
     answer -= fsum(answer) / size
     slope = np.arange(size) - (size - 1) / 2
     answer -= fsum(slope * answer) / fsum(slope * slope) * slope
-    return np.concatenate([answer, np.zeros(TAPS - size)])
+    taps = np.concatenate([answer, np.zeros(TAPS - size)])
+    taps.setflags(write=False)
+    return taps
 
 
 @kernel
