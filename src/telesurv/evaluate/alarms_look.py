@@ -52,55 +52,9 @@ def cards(report: AlarmsReport) -> list[Card]:
     return found
 
 
-def brief(report: AlarmsReport) -> list[Table]:
-    """Return types, those that the limits decide without tolerance, and delays."""
-    rows = [
-        (
-            one.condition,
-            *(str(count) for count in (one.tp, one.fn, one.tn, one.fp)),
-            between(one.sensitivity, one.sensitivity_interval, 1),
-            between(one.specificity, one.specificity_interval, 1),
-        )
-        for one in report.types
-    ]
-    limits = [
-        (one.condition, *(str(count) for count in (one.tp, one.fn, one.tn, one.fp)))
-        for one in report.at_default_limits.types
-        if one.type in BY_LIMIT
-    ]
-    delays = [
-        (one.condition, str(one.times), *(_seconds(ms) for ms in _times(one.detected)))
-        for one in report.delays
-    ]
-    return [
-        Table("By type", HEADS, rows),
-        Table("At the default limits", HEADS[:5], limits),
-        Table("From onset to detection", DELAY_HEADS, delays),
-    ]
-
-
-def tables(report: AlarmsReport) -> list[Table]:
-    """Return types, delays, and every alarm, the wrong ones first."""
-    order = list(OUTCOMES.values())
-    judged = sorted(
-        report.alarms, key=lambda one: (order.index(_outcome(one)), one.type, one.record)
-    )
-    rows = [
-        (
-            one.record,
-            one.type.replace("_", " "),
-            "true" if one.true else "false",
-            "yes" if one.confirmed else "no",
-            _outcome(one),
-            _seen(one),
-        )
-        for one in judged
-    ]
-    help_ = (
-        f"Seen: conditions that were present in the last {report.seen_s:g} s before the alarm, "
-        "in seconds."
-    )
-    return [*brief(report), Table("Every alarm", ALARM_HEADS, rows, help=help_)]
+def tables(report: AlarmsReport, full: bool) -> list[Table]:
+    """Return the tables; in full, with every alarm."""
+    return [*_by_type(report), *([_every(report)] if full else [])]
 
 
 def notes(report: AlarmsReport) -> list[str]:
@@ -169,9 +123,7 @@ def pictures(report: AlarmsReport, folders: Folders) -> Iterator[Picture]:
         )
 
 
-LOOK = Look(
-    title, cards, brief, tables, notes, drawn, "Alarms judged wrongly, first ECG lead", pictures
-)
+LOOK = Look(title, cards, tables, notes, drawn, "Alarms judged wrongly, first ECG lead", pictures)
 
 
 def _wrong(report: AlarmsReport) -> list[Alarm]:
@@ -209,3 +161,54 @@ def _scored(one: Interval) -> str:
     return (
         f"{100 * one.score:.1f} ({_bounds(one)}, bootstrap of {one.draws} draws, seed {one.seed})"
     )
+
+
+def _by_type(report: AlarmsReport) -> list[Table]:
+    """Return types, those that the limits decide without tolerance, and delays."""
+    rows = [
+        (
+            one.condition,
+            *(str(count) for count in (one.tp, one.fn, one.tn, one.fp)),
+            between(one.sensitivity, one.sensitivity_interval, 1),
+            between(one.specificity, one.specificity_interval, 1),
+        )
+        for one in report.types
+    ]
+    limits = [
+        (one.condition, *(str(count) for count in (one.tp, one.fn, one.tn, one.fp)))
+        for one in report.at_default_limits.types
+        if one.type in BY_LIMIT
+    ]
+    delays = [
+        (one.condition, str(one.times), *(_seconds(ms) for ms in _times(one.detected)))
+        for one in report.delays
+    ]
+    return [
+        Table("By type", HEADS, rows),
+        Table("At the default limits", HEADS[:5], limits),
+        Table("From onset to detection", DELAY_HEADS, delays),
+    ]
+
+
+def _every(report: AlarmsReport) -> Table:
+    """Return every alarm, the wrong ones first."""
+    order = list(OUTCOMES.values())
+    judged = sorted(
+        report.alarms, key=lambda one: (order.index(_outcome(one)), one.type, one.record)
+    )
+    rows = [
+        (
+            one.record,
+            one.type.replace("_", " "),
+            "true" if one.true else "false",
+            "yes" if one.confirmed else "no",
+            _outcome(one),
+            _seen(one),
+        )
+        for one in judged
+    ]
+    help_ = (
+        f"Seen: conditions that were present in the last {report.seen_s:g} s before the alarm, "
+        "in seconds."
+    )
+    return Table("Every alarm", ALARM_HEADS, rows, help=help_)

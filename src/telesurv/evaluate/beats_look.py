@@ -66,14 +66,30 @@ def cards(report: BeatsReport) -> list[Card]:
     return found
 
 
-def brief(report: BeatsReport) -> list[Table]:
-    """Return the tables with plain shares."""
-    return _tables(report, intervals=False)
-
-
-def tables(report: BeatsReport) -> list[Table]:
-    """Return the tables with intervals."""
-    return _tables(report, intervals=True)
+def tables(report: BeatsReport, full: bool) -> list[Table]:
+    """Return the tables; those in full have intervals."""
+    records, readable, noise = report.records, report.readable, report.noise is not None
+    rows, parts = [], []
+    for one in records:
+        name = named(one.folder, one.record, report.folders)
+        times = (whole(one.offset_ms), *_spread(one.decided))
+        rows.append((name, one.lead, *shares(one.figures, full), *times))
+        parts.append((name, *_in_readable(one.readable, noise, full)))
+    times = (whole(report.offset_ms), *_spread(report.decided))
+    totals = [("gross", "", *shares(report.gross, full), *times)]
+    without = report.gross_without_paced
+    if report.gross != without and without.beats:
+        totals.append(("gross without paced", "", *shares(without, full), *[""] * 4))
+    average = (percent(report.average_sensitivity), percent(report.average_predictivity))
+    totals.append(("average", "", "", "", "", *average, *[""] * 5))
+    heads = READABLE if noise else (READABLE[0], READABLE[1], *READABLE[4:])
+    in_readable = [("gross", *_in_readable(readable, noise, full))]
+    few = full or len(records) <= RECORDS_BRIEF
+    few_readable = full or (noise and few)
+    return [
+        Table("All beats", HEADS, rows if few else [], totals),
+        Table("Where readable", (*heads, "F1 %"), parts if few_readable else [], in_readable),
+    ]
 
 
 def notes(report: BeatsReport) -> list[str]:
@@ -133,7 +149,7 @@ def pictures(report: BeatsReport, folders: Folders) -> Iterator[Picture]:
         yield _picture(report, stretch, *_heard(path, report.lead))
 
 
-LOOK = Look(title, cards, brief, tables, notes, drawn, "Worst stretches", pictures)
+LOOK = Look(title, cards, tables, notes, drawn, "Worst stretches", pictures)
 
 
 @lru_cache(maxsize=4)
@@ -169,31 +185,6 @@ def _picture(
             )
         ),
     )
-
-
-def _tables(report: BeatsReport, *, intervals: bool) -> list[Table]:
-    records, readable, noise = report.records, report.readable, report.noise is not None
-    rows, parts = [], []
-    for one in records:
-        name = named(one.folder, one.record, report.folders)
-        times = (whole(one.offset_ms), *_spread(one.decided))
-        rows.append((name, one.lead, *shares(one.figures, intervals), *times))
-        parts.append((name, *_in_readable(one.readable, noise, intervals)))
-    times = (whole(report.offset_ms), *_spread(report.decided))
-    totals = [("gross", "", *shares(report.gross, intervals), *times)]
-    without = report.gross_without_paced
-    if report.gross != without and without.beats:
-        totals.append(("gross without paced", "", *shares(without, intervals), *[""] * 4))
-    average = (percent(report.average_sensitivity), percent(report.average_predictivity))
-    totals.append(("average", "", "", "", "", *average, *[""] * 5))
-    heads = READABLE if noise else (READABLE[0], READABLE[1], *READABLE[4:])
-    in_readable = [("gross", *_in_readable(readable, noise, intervals))]
-    few = intervals or len(records) <= RECORDS_BRIEF
-    few_readable = intervals or (noise and few)
-    return [
-        Table("All beats", HEADS, rows if few else [], totals),
-        Table("Where readable", (*heads, "F1 %"), parts if few_readable else [], in_readable),
-    ]
 
 
 def shares(one: Figures, intervals: bool) -> tuple[str, ...]:

@@ -65,14 +65,30 @@ def cards(report: ClassesReport) -> list[Card]:
     return [*found, Card("Classified after", f"{whole(times.median_ms)} ms", below)]
 
 
-def brief(report: ClassesReport) -> list[Table]:
-    """Return the tables with plain shares."""
-    return _tables(report, intervals=False)
+def tables(report: ClassesReport, full: bool) -> list[Table]:
+    """Return the tables; those in full have intervals."""
 
+    def row(name: str, lead: str, score: ClassScore) -> tuple[str, ...]:
+        classes = (score.ventricular, score.supraventricular)
+        return (name, lead, *(cell for one in classes for cell in _shares(one, full)))
 
-def tables(report: ClassesReport) -> list[Table]:
-    """Return the tables with intervals."""
-    return _tables(report, intervals=True)
+    rows = [
+        row(named(one.folder, one.record, report.folders), one.lead, one.score)
+        for one in report.records
+    ]
+    totals = [row("gross", "", report.gross)]
+    if report.gross != report.gross_without_paced:
+        totals.append(row("gross without paced", "", report.gross_without_paced))
+    if not full and len(rows) > RECORDS_BRIEF:
+        rows = []
+    matrix = [
+        (name, *map(str, counts))
+        for name, counts in zip(ROWS, report.gross_without_paced.matrix, strict=True)
+    ]
+    return [
+        Table("Ventricular and supraventricular beats", HEADS, rows, totals),
+        Table("Marked (rows) and found (columns), without paced", ("", *COLUMNS), matrix),
+    ]
 
 
 def notes(report: ClassesReport) -> list[str]:
@@ -129,9 +145,7 @@ def pictures(report: ClassesReport, folders: Folders) -> Iterator[Picture]:
             yield from _pictures(report, name, lead, read_reference(path, lead))
 
 
-LOOK = Look(
-    title, cards, brief, tables, notes, drawn, "Where most ventricular beats are wrong", pictures
-)
+LOOK = Look(title, cards, tables, notes, drawn, "Where most ventricular beats are wrong", pictures)
 
 
 def _pictures(
@@ -181,30 +195,6 @@ def ventricular_errors(
     missed = np.concatenate([of.missed[real[of.missed]], beats[real[beats] & ~called[peaks]]])
     false = peaks[other[beats] & called[peaks]]
     return missed, np.concatenate([of.invented[called[of.invented]], false])
-
-
-def _tables(report: ClassesReport, *, intervals: bool) -> list[Table]:
-    def row(name: str, lead: str, score: ClassScore) -> tuple[str, ...]:
-        classes = (score.ventricular, score.supraventricular)
-        return (name, lead, *(cell for one in classes for cell in _shares(one, intervals)))
-
-    rows = [
-        row(named(one.folder, one.record, report.folders), one.lead, one.score)
-        for one in report.records
-    ]
-    totals = [row("gross", "", report.gross)]
-    if report.gross != report.gross_without_paced:
-        totals.append(row("gross without paced", "", report.gross_without_paced))
-    if not intervals and len(rows) > RECORDS_BRIEF:
-        rows = []
-    matrix = [
-        (name, *map(str, counts))
-        for name, counts in zip(ROWS, report.gross_without_paced.matrix, strict=True)
-    ]
-    return [
-        Table("Ventricular and supraventricular beats", HEADS, rows, totals),
-        Table("Marked (rows) and found (columns), without paced", ("", *COLUMNS), matrix),
-    ]
 
 
 def _shares(one: ClassFigures, intervals: bool) -> tuple[str, ...]:

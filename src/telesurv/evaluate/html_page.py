@@ -50,7 +50,7 @@ def html(report: Report, folders: Folders) -> str:
     """Return a report as a page; the records of its pictures are read again."""
     shown = look(report)
     title = shown.title(report)
-    tables = [table for table in shown.tables(report) if table.rows or table.totals]
+    tables = [table for table in shown.tables(report, True) if table.rows or table.totals]
     pictures = [strips.draw(one) for one in shown.pictures(report, folders)]
     sections = [
         ("figures", "Figures", _cards(shown.cards(report))),

@@ -59,14 +59,23 @@ def cards(report: LeadsReport) -> list[Card]:
     ]
 
 
-def brief(report: LeadsReport) -> list[Table]:
-    """Return the table with plain shares."""
-    return _tables(report, intervals=False)
-
-
-def tables(report: LeadsReport) -> list[Table]:
-    """Return the table with intervals."""
-    return _tables(report, intervals=True)
+def tables(report: LeadsReport, full: bool) -> list[Table]:
+    """Return the tables; those in full have intervals."""
+    rows = []
+    for one in report.records:
+        name = named(one.folder, one.record, report.folders)
+        alone = ", ".join(f"{of.missed} + {of.invented}" for of in one.alone)
+        times = map(whole, (one.decided.median_ms, one.decided.p99_ms, one.decided.max_ms))
+        rows.append((name, "+".join(one.leads), *shares(one.figures, full), alone, *times))
+    best = report.gross_best
+    times = map(whole, (report.decided.median_ms, report.decided.p99_ms, report.decided.max_ms))
+    average = (percent(report.average_sensitivity), percent(report.average_predictivity))
+    totals = [
+        ("gross", "", *shares(report.gross, full), "", *times),
+        ("best lead of each", "", *shares(best, full), "", "", "", ""),
+        ("average", "", "", "", "", *average, "", "", "", "", ""),
+    ]
+    return [Table("All leads together", HEADS, rows, totals)]
 
 
 def notes(report: LeadsReport) -> list[str]:
@@ -87,7 +96,7 @@ def pictures(report: LeadsReport, folders: Folders) -> Iterator[Picture]:
         yield _picture(report, stretch, *_heard(path))
 
 
-LOOK = Look(title, cards, brief, tables, notes, drawn, "Worst stretches", pictures)
+LOOK = Look(title, cards, tables, notes, drawn, "Worst stretches", pictures)
 
 
 @lru_cache(maxsize=4)
@@ -120,21 +129,3 @@ def _picture(
             for number, (at, symbol) in enumerate(marked)
         ),
     )
-
-
-def _tables(report: LeadsReport, *, intervals: bool) -> list[Table]:
-    rows = []
-    for one in report.records:
-        name = named(one.folder, one.record, report.folders)
-        alone = ", ".join(f"{of.missed} + {of.invented}" for of in one.alone)
-        times = map(whole, (one.decided.median_ms, one.decided.p99_ms, one.decided.max_ms))
-        rows.append((name, "+".join(one.leads), *shares(one.figures, intervals), alone, *times))
-    best = report.gross_best
-    times = map(whole, (report.decided.median_ms, report.decided.p99_ms, report.decided.max_ms))
-    average = (percent(report.average_sensitivity), percent(report.average_predictivity))
-    totals = [
-        ("gross", "", *shares(report.gross, intervals), "", *times),
-        ("best lead of each", "", *shares(best, intervals), "", "", "", ""),
-        ("average", "", "", "", "", *average, "", "", "", "", ""),
-    ]
-    return [Table("All leads together", HEADS, rows, totals)]

@@ -51,7 +51,7 @@ def text(report: Report, columns: Columns) -> str:
     """Return a report for a terminal; `columns` makes text of rows and heads."""
     shown = look(report)
     parts = []
-    for table in shown.brief(report):
+    for table in shown.tables(report, False):
         if lines := [*table.rows, *table.totals]:
             parts += [f"{table.title}:", columns(lines, table.heads), ""]
     return "\n".join([*parts, *shown.notes(report)])
@@ -63,7 +63,9 @@ def markdown(reports: Sequence[Report]) -> str:
     for report in reports:
         shown = look(report)
         parts.append(f"## {shown.title(report)}")
-        parts += [_markdown(table) for table in shown.brief(report) if table.rows or table.totals]
+        parts += [
+            _markdown(table) for table in shown.tables(report, False) if table.rows or table.totals
+        ]
         parts += ["\n\n".join(shown.notes(report)), f"<sub>{report.about.sentence()}</sub>"]
     return "\n\n".join([*parts, DATABASES]) + "\n"
 

@@ -80,14 +80,33 @@ def cards(report: QualityReport) -> list[Card]:
     return found
 
 
-def brief(report: QualityReport) -> list[Table]:
-    """Return the tables without every lead, where these are many."""
-    return _tables(report, whole=False)
-
-
-def tables(report: QualityReport) -> list[Table]:
-    """Return the tables with every lead."""
-    return _tables(report, whole=True)
+def tables(report: QualityReport, full: bool) -> list[Table]:
+    """Return the tables; those in full have every lead."""
+    whys = _whys(report)
+    of_seconds = ("s", "unreadable %", *(f"{name} s" for name in whys))
+    found = []
+    for view, of_view in VIEW_TITLES.items():
+        rows = [
+            (one.name, str(one.seconds.records), *_cells(one.seconds, whys))
+            for one in report.named
+            if one.view == view
+        ]
+        found.append(Table(of_view, (FIRST[view], "records", *of_seconds), rows))
+    found += _of_classes(report)
+    label = ("class",) if report.classes else ()
+    rows = [
+        (
+            named(one.folder, one.record, report.folders),
+            one.lead,
+            *((one.label or "",) if label else ()),
+            *_cells(one.seconds, whys),
+        )
+        for one in report.records
+    ]
+    few = full or len(rows) <= RECORDS_BRIEF
+    totals = [("gross", "", *("" for _ in label), *_cells(report.gross, whys))]
+    heads = ("record", "lead", *label, *of_seconds)
+    return [*found, Table("Every lead", heads, rows if few else [], totals)]
 
 
 def notes(report: QualityReport) -> list[str]:
@@ -166,7 +185,7 @@ def pictures(report: QualityReport, folders: Folders) -> Iterator[Picture]:
         )
 
 
-LOOK = Look(title, cards, brief, tables, notes, drawn, "Where mask and marks differ most", pictures)
+LOOK = Look(title, cards, tables, notes, drawn, "Where mask and marks differ most", pictures)
 
 
 def _said_of(report: QualityReport, one: QualityStretch) -> str:
@@ -184,34 +203,6 @@ def _changes(views: Views) -> tuple[Instant, ...]:
         for one in said
         if one.begin_s > 0
     )
-
-
-def _tables(report: QualityReport, *, whole: bool) -> list[Table]:
-    whys = _whys(report)
-    of_seconds = ("s", "unreadable %", *(f"{name} s" for name in whys))
-    found = []
-    for view, of_view in VIEW_TITLES.items():
-        rows = [
-            (one.name, str(one.seconds.records), *_cells(one.seconds, whys))
-            for one in report.named
-            if one.view == view
-        ]
-        found.append(Table(of_view, (FIRST[view], "records", *of_seconds), rows))
-    found += _of_classes(report)
-    label = ("class",) if report.classes else ()
-    rows = [
-        (
-            named(one.folder, one.record, report.folders),
-            one.lead,
-            *((one.label or "",) if label else ()),
-            *_cells(one.seconds, whys),
-        )
-        for one in report.records
-    ]
-    few = whole or len(rows) <= RECORDS_BRIEF
-    totals = [("gross", "", *("" for _ in label), *_cells(report.gross, whys))]
-    heads = ("record", "lead", *label, *of_seconds)
-    return [*found, Table("Every lead", heads, rows if few else [], totals)]
 
 
 def _whys(report: QualityReport) -> list[str]:

@@ -61,14 +61,37 @@ def cards(report: RhythmReport) -> list[Card]:
     return found
 
 
-def brief(report: RhythmReport) -> list[Table]:
-    """Return the tables with plain shares."""
-    return _tables(report, intervals=False)
-
-
-def tables(report: RhythmReport) -> list[Table]:
-    """Return the tables with intervals."""
-    return _tables(report, intervals=True)
+def tables(report: RhythmReport, full: bool) -> list[Table]:
+    """Return the tables; those in full have intervals."""
+    found = []
+    for name in _shown(report):
+        rows = [
+            (named(one.folder, one.record, report.folders), *_cells(one.figures[name], full))
+            for one in report.records
+            if name in one.figures
+        ]
+        average = report.average[name]
+        shares = (average.duration_sensitivity, average.duration_predictivity)
+        totals = [
+            ("gross", *_cells(report.gross[name], full)),
+            (
+                "average",
+                *("", "", percent(average.episode_sensitivity)),
+                *("", "", percent(average.episode_predictivity)),
+                *("", "", *map(percent, (*shares, average.duration_specificity))),
+                *map(percent, (average.beat_sensitivity, average.beat_specificity)),
+            ),
+        ]
+        few = full or len(rows) <= RECORDS_BRIEF
+        found.append(Table(_sentence(name), HEADS, rows if few else [], totals))
+        of_rhythm = [
+            (one.rhythm or "not marked", _minutes(one.length_s), _minutes(one.called_s),
+             percent(one.left_alone))
+            for one in report.gross[name].by_rhythm
+        ]  # fmt: skip
+        found.append(Table(f"{_sentence(name)}: how each rhythm was called", OF_RHYTHM, of_rhythm))
+    delays = [(name, *_delays(report.gross[name])) for name in _shown(report)]
+    return [*found, Table("From onset to detection", DELAYS, delays)]
 
 
 def notes(report: RhythmReport) -> list[str]:
@@ -125,7 +148,7 @@ def pictures(report: RhythmReport, folders: Folders) -> Iterator[Picture]:
                 yield _picture(label, target, lead, hear(lead), marks)
 
 
-LOOK = Look(title, cards, brief, tables, notes, drawn, "Where the longest errors begin", pictures)
+LOOK = Look(title, cards, tables, notes, drawn, "Where the longest errors begin", pictures)
 
 
 def _picture(label: str, target: Target, lead: Lead, heard: Heard, marks: Marks) -> Picture:
@@ -168,38 +191,6 @@ def _shown(report: RhythmReport) -> list[str]:
             continue
         names.append(name)
     return names
-
-
-def _tables(report: RhythmReport, *, intervals: bool) -> list[Table]:
-    found = []
-    for name in _shown(report):
-        rows = [
-            (named(one.folder, one.record, report.folders), *_cells(one.figures[name], intervals))
-            for one in report.records
-            if name in one.figures
-        ]
-        average = report.average[name]
-        shares = (average.duration_sensitivity, average.duration_predictivity)
-        totals = [
-            ("gross", *_cells(report.gross[name], intervals)),
-            (
-                "average",
-                *("", "", percent(average.episode_sensitivity)),
-                *("", "", percent(average.episode_predictivity)),
-                *("", "", *map(percent, (*shares, average.duration_specificity))),
-                *map(percent, (average.beat_sensitivity, average.beat_specificity)),
-            ),
-        ]
-        few = intervals or len(rows) <= RECORDS_BRIEF
-        found.append(Table(_sentence(name), HEADS, rows if few else [], totals))
-        of_rhythm = [
-            (one.rhythm or "not marked", _minutes(one.length_s), _minutes(one.called_s),
-             percent(one.left_alone))
-            for one in report.gross[name].by_rhythm
-        ]  # fmt: skip
-        found.append(Table(f"{_sentence(name)}: how each rhythm was called", OF_RHYTHM, of_rhythm))
-    delays = [(name, *_delays(report.gross[name])) for name in _shown(report)]
-    return [*found, Table("From onset to detection", DELAYS, delays)]
 
 
 def _cells(one: RhythmFigures, intervals: bool) -> tuple[str, ...]:

@@ -84,8 +84,7 @@ class Look:
 
     title: Callable[[Any], str]
     cards: Callable[[Any], list[Card]]
-    brief: Callable[[Any], list[Table]]  # for terminal and Markdown
-    tables: Callable[[Any], list[Table]]  # for HTML
+    tables: Callable[[Any, bool], list[Table]]  # in full for HTML, else as a terminal has room
     notes: Callable[[Any], list[str]]
     plots: Callable[[Any], list[str]]  # SVG
     pictures_title: str
