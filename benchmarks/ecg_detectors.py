@@ -5,7 +5,7 @@ documentation has it; gqrs gets codes, which is what it takes. One that raises h
 """
 
 import importlib.util
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import numpy as np
@@ -145,14 +145,12 @@ def _biosppy(_: str) -> Detect:
     return found
 
 
-def tried(detect: Detect, lead: Signal) -> np.ndarray:
-    """Return what a detector finds; nothing where it fails."""
+def asked(detect: Detect, lead: Signal) -> Any:
+    """Return what a detector finds, as it gives it; nothing where it fails."""
     try:
-        found: Any = detect(lead)
+        return detect(lead)
     except Exception:  # a stretch without beats, or with NaN, is too much for some
         return np.zeros(0, np.int64)
-    found = np.asarray(found, np.float64)
-    return np.unique(found[np.isfinite(found)].astype(np.int64))
 
 
 def chunks(lead: Signal) -> Iterator[tuple[int, Signal]]:
@@ -162,7 +160,21 @@ def chunks(lead: Signal) -> Iterator[tuple[int, Signal]]:
         yield first, lead.cut(first, first + size)
 
 
-def in_chunks(detect: Detect, lead: Signal) -> np.ndarray:
-    """Return what a batch detector finds that is called on one piece after the other."""
-    parts = [first + tried(detect, piece) for first, piece in chunks(lead)]
-    return np.unique(np.concatenate(parts))
+def in_chunks(detect: Detect, lead: Signal) -> list[tuple[int, Any]]:
+    """Return what a batch detector gives that is called on one piece after the other.
+
+    Each with the piece's first sample.
+    """
+    return [(first, asked(detect, piece)) for first, piece in chunks(lead)]
+
+
+def samples_of(pieces: Iterable[tuple[int, Any]]) -> np.ndarray:
+    """Return the samples that were found in pieces, in order and each once."""
+    found = [first + np.asarray(piece, np.float64) for first, piece in pieces]
+    together = np.concatenate(found)
+    return np.unique(together[np.isfinite(together)].astype(np.int64))
+
+
+def tried(detect: Detect, lead: Signal) -> np.ndarray:
+    """Return what a detector finds, nothing where it fails."""
+    return samples_of([(0, asked(detect, lead))])
