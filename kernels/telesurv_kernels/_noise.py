@@ -75,7 +75,6 @@ RISE, FALL = 0.05, 0.2  # of the usual slope, each 2.4 s
 NOISY_PACE = 1 / 32  # so much slower where beats do not stand out
 SILENT = 0.125  # of the usual slope: no beat
 
-FAR = 1 << 40
 NO_BOX = -1  # since a restart
 WINDOW = (1 << BLOCKS) - 1
 
@@ -87,8 +86,6 @@ BOXES_WORK = np.dtype(
         ("bends", np.int32, (2 + ROOM,)),
         ("slopes", np.int32, (ROOM,)),
         ("ends", np.int32, (ROOM,)),  # last sample
-        ("left_0", np.float64, (ROOM,)),  # of the bend by each tone
-        ("left_1", np.float64, (ROOM,)),
     ]
 )
 """Working space of a call; all that is read of it was written before."""
@@ -173,7 +170,7 @@ def look_for_noise(
             s["bend_recent"][:] = 0
             slope_sum = bend_sum = level_sum = boxes = 0
             left_0 = left_1 = 0.0
-        _bend(s, p, whole, work)
+        _bend(s, whole, work)
         at = 0
         while at < whole:
             until = min(whole, at + block - boxes)
@@ -181,12 +178,15 @@ def look_for_noise(
             slope_sum += slope
             bend_sum += bend
             level_sum += level
-            left_0, left_1 = _sum_left(work, at, until, left_0, left_1)
             boxes += until - at
-            at = until
-            if boxes == block:
-                left = min(left_0, left_1)
-                found = _close(s, p, slope_sum, bend_sum, level_sum, left)
+            first, at = at, until
+            if boxes < block:
+                left_0, left_1 = _sum_left(p, work, first, until, left_0, left_1)
+            else:
+                loud = _take(s, p, slope_sum, bend_sum, level_sum)
+                if loud:  # else what tones leave is of no account
+                    left_0, left_1 = _sum_left(p, work, first, until, left_0, left_1)
+                found = _close(s, p, bend_sum, loud, min(left_0, left_1))
                 if found != noise:
                     end = ends[at - 1]
                     _mark(codes[since:end], marks[since:end], noise)
@@ -211,23 +211,16 @@ def _count(ends: NDArray[np.int32], first: int, step: int) -> None:
 
 
 @kernel
-def _bend(s: Any, p: Any, whole: int, work: Any) -> None:
-    """Take slope and bend of some boxes, and what the tones leave of the bend."""
+def _bend(s: Any, whole: int, work: Any) -> None:
+    """Take slope and bend of some boxes."""
     totals, bends = work["totals"], work["bends"]
     for q in range(2):
         totals[q], bends[q] = s["sums"][1 - q], s["bend_recent"][1 - q]
-    tone_0, tone_1 = p["tone"][0], p["tone"][1]
-    slopes, left_0, left_1 = work["slopes"][:whole], work["left_0"][:whole], work["left_1"][:whole]
+    slopes, bent = work["slopes"][:whole], bends[2 : 2 + whole]
     one, two, new = totals[1 : 1 + whole], totals[:whole], totals[2 : 2 + whole]
-    bent = bends[2 : 2 + whole]
     for q in range(whole):
         slopes[q] = abs(new[q] - two[q])
         bent[q] = new[q] - np.int32(2) * one[q] + two[q]
-    bend_1, bend_2 = bends[1 : 1 + whole], bends[:whole]
-    for q in range(whole):
-        both = np.float64(bent[q] + bend_2[q])
-        left_0[q] = abs(both - tone_0 * bend_1[q])
-        left_1[q] = abs(both - tone_1 * bend_1[q])
     for q in range(2):
         s["sums"][1 - q], s["bend_recent"][1 - q] = totals[whole + q], bends[whole + q]
 
@@ -237,25 +230,25 @@ def _sum(work: Any, first: int, last: int) -> tuple[int, int, int]:
     """Return the sums of slope, of the size of the bend, and of the level of some boxes."""
     slopes, bends = work["slopes"][first:last], work["bends"][2 + first : 2 + last]
     totals = work["totals"][2 + first : 2 + last]
-    slope: Any = 0
-    bend: Any = 0
-    level: Any = 0
+    slope, bend, level = np.int32(0), np.int32(0), np.int32(0)
     for q in range(slopes.size):
-        slope += slopes[q]
-        bend += abs(bends[q])
-        level += totals[q]
-    return slope, bend, level
+        slope = np.int32(slope + slopes[q])
+        bend = np.int32(bend + abs(bends[q]))
+        level = np.int32(level + totals[q])
+    return int(slope), int(bend), int(level)
 
 
 @kernel
 def _sum_left(
-    work: Any, first: int, last: int, left_0: float, left_1: float
+    p: Any, work: Any, first: int, last: int, left_0: float, left_1: float
 ) -> tuple[float, float]:
     """Add what the tones leave of some boxes' bends, one after the other."""
-    some_0, some_1 = work["left_0"][first:last], work["left_1"][first:last]
-    for q in range(some_0.size):
-        left_0 += some_0[q]
-        left_1 += some_1[q]
+    tone_0, tone_1 = p["tone"][0], p["tone"][1]
+    bends = work["bends"]
+    for q in range(first, last):
+        both, between = np.float64(bends[q] + bends[q + 2]), bends[q + 1]
+        left_0 += abs(both - tone_0 * between)
+        left_1 += abs(both - tone_1 * between)
     return left_0, left_1
 
 
@@ -268,11 +261,8 @@ def _mark(codes: NDArray[np.int16], marks: NDArray[np.uint8], noise: int) -> Non
 
 
 @kernel
-def _close(s: Any, p: Any, slope: int, bend: int, level: int, left: float) -> int:
-    """Take the sums of a whole block in; return what noise there is from its last sample on.
-
-    `left` is what the better of the two tones leaves of the bend.
-    """
+def _take(s: Any, p: Any, slope: int, bend: int, level: int) -> bool:
+    """Take the sums of a whole block in; return whether its bend may be noise."""
     slopes, levels, bases = s["slopes"], s["levels"], s["bases"]
     blocks = s["closed"]
     slot = blocks % BLOCKS
@@ -289,13 +279,23 @@ def _close(s: Any, p: Any, slope: int, bend: int, level: int, left: float) -> in
         _learn(s, p, min(blocks, BLOCKS))
     usual = max(s["usual"], p["least"])
     rough = max(ROUGH_SHARE * usual, p["rough"])
-    tonal = left < TONE * bend
-    bent = max(MUSCLE_SHARE * usual, p["least"])
     s["swung"] = (s["swung"] << 1 | (swing > SWING_SHARE * usual)) & WINDOW
     s["rough"] = (s["rough"] << 1 | (slope > rough)) & WINDOW
-    s["bent"] = (s["bent"] << 1 | (not tonal and bend > bent)) & WINDOW
-    s["hummed"] = (s["hummed"] << 1 | (tonal and bend > MAINS_SHARE * usual)) & WINDOW
     s["smooth"] = (s["smooth"] << 1 | (bend < MUSCLE_BEND * slope)) & WINDOW
+    return bool(bend > max(MUSCLE_SHARE * usual, p["least"]))
+
+
+@kernel
+def _close(s: Any, p: Any, bend: int, loud: bool, left: float) -> int:
+    """Judge the last blocks; return what noise there is from the last sample on.
+
+    `loud`: the newest may be noise, and `left` is what the better of the two tones leaves of it.
+    """
+    tonal = loud and left < TONE * bend
+    usual = max(s["usual"], p["least"])
+    s["bent"] = (s["bent"] << 1 | (loud and not tonal)) & WINDOW
+    s["hummed"] = (s["hummed"] << 1 | (tonal and bend > MAINS_SHARE * usual)) & WINDOW
+    blocks = s["closed"]
     if blocks < BLOCKS:
         return 0
     found = 0
@@ -307,8 +307,8 @@ def _close(s: Any, p: Any, slope: int, bend: int, level: int, left: float) -> in
         found = MOTION
     sure = s["sure"]
     # The mean of the last half a second is far from that of the one before it.
-    before = slot - BASE_BLOCKS if slot >= BASE_BLOCKS else slot - BASE_BLOCKS + BLOCKS
-    if abs(base - bases[before]) > BASE_BLOCKS * p["jump"]:
+    before = (blocks - 1 - BASE_BLOCKS) % BLOCKS
+    if abs(s["base"] - s["bases"][before]) > BASE_BLOCKS * p["jump"]:
         sure = SURE_MAX
         s["noise"] = MOTION
     elif found != 0:
@@ -369,18 +369,22 @@ def _steep(slopes: Any, count: int) -> int:
 def _moves(s: Any, p: Any) -> bool:
     """Whether the baseline, as means of half a second, travels far: what no tachycardia's does."""
     slopes, bases = s["slopes"], s["bases"]
-    low, high = np.int64(FAR), np.int64(-FAR)
-    slot = s["closed"] % BLOCKS
-    for _ in range(BLOCKS - BASE_BLOCKS + 1):
-        slot = slot - 1 if slot > 0 else BLOCKS - 1
-        low = min(low, np.int64(bases[slot]))
-        high = max(high, np.int64(bases[slot]))
-    travel = (high - low) / BASE_BLOCKS
+    oldest = s["closed"] % BLOCKS
+    low = high = last = bases[oldest - 1 if oldest > 0 else BLOCKS - 1]
+    for slot in range(BLOCKS):
+        age = slot - oldest if slot >= oldest else slot - oldest + BLOCKS
+        base = bases[slot] if age >= BASE_BLOCKS - 1 else last  # of whole half seconds
+        low, high = min(low, base), max(high, base)
+    travel = (np.int64(high) - np.int64(low)) / BASE_BLOCKS
     if travel < p["travel"]:
         return False
-    even = EVEN_SHARE * _steep(slopes, BLOCKS)
-    flat = calm = 0
+    flat = 0
     for slot in range(BLOCKS):
         flat += MOTION_TRAVEL * slopes[slot] < travel
+    if flat < HALF_BLOCKS or _ones(s["swung"]) >= HALF_BLOCKS:
+        return bool(flat >= HALF_BLOCKS)
+    even = EVEN_SHARE * _steep(slopes, BLOCKS)
+    calm = 0
+    for slot in range(BLOCKS):
         calm += slopes[slot] <= even
-    return flat >= HALF_BLOCKS and (_ones(s["swung"]) >= HALF_BLOCKS or calm < CALM_BLOCKS)
+    return calm < CALM_BLOCKS
