@@ -79,7 +79,8 @@ def teach(path: Path, number: int) -> Taught | None:
 def described(lead: Lead) -> tuple[NDArray[Any], NDArray[np.float64]]:
     """Return the BEATs of a lead and the features of each, NaN where it was not compared.
 
-    The kernel keeps those of the last beat, so it is given one finding at a time.
+    The kernel keeps those of the last beat, so it is given one finding at a time. They do not
+    depend on what it says of beats: the weights in force, which know every record, leave no trace.
     """
     samples, mask, events = scoring.listened(lead)
     state, params = np.zeros(1, classes.STATE), np.array([classes.params(lead.rate_hz)])
