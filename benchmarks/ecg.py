@@ -22,6 +22,7 @@ from benchmarks.ecg_detectors import (
     OURS,
     Detect,
     asked,
+    beats_of,
     detector,
     in_chunks,
     samples_of,
@@ -30,7 +31,6 @@ from benchmarks.ecg_detectors import (
 )
 from benchmarks.ecg_records import Signal
 from telesurv.evaluate import ec57
-from telesurv_kernels._dtypes import BEAT
 
 REPEATS = {OURS: 5, ALONE: 5, "SleepECG": 5}
 WAYS = ("whole", "cut", "holes")
@@ -88,8 +88,7 @@ class Runner:
             pieces = [(0, asked(self.detect, lead))]
         elif self.name in (OURS, ALONE):
             mask = lead.mask if self.name == ALONE else None
-            found = stream(lead, round(lead.rate_hz), mask)
-            pieces = [(0, found["sample"][found["kind"] == BEAT])]
+            pieces = [(0, beats_of(stream(lead, round(lead.rate_hz), mask)))]
         else:
             pieces = in_chunks(self.detect, lead)
         used_s = cpu_s() - begun_s

@@ -49,13 +49,17 @@ def detector(name: str) -> Detect:
 
 def _telesurv(method: str) -> Detect:
     def found(lead: Signal) -> np.ndarray:
-        from telesurv_kernels._dtypes import BEAT
-
         given = lead.mask if method else None
-        findings = stream(lead, round(OURS_S * lead.rate_hz), given)
-        return findings["sample"][findings["kind"] == BEAT]
+        return beats_of(stream(lead, round(OURS_S * lead.rate_hz), given))
 
     return found
+
+
+def beats_of(findings: np.ndarray) -> np.ndarray:
+    """Return the samples of the beats among what `beats` found."""
+    from telesurv_kernels._dtypes import BEAT
+
+    return findings["sample"][findings["kind"] == BEAT]
 
 
 def stream(lead: Signal, step: int, mask: np.ndarray | None = None) -> np.ndarray:

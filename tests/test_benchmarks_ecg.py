@@ -40,13 +40,11 @@ def test_a_hole_a_minute_and_beats_in_it_do_not_count() -> None:
 
 def test_our_pieces_of_a_second_give_what_the_whole_gives() -> None:
     from benchmarks import ecg, ecg_records
-    from benchmarks.ecg_detectors import detector
-
-    from telesurv_kernels._dtypes import BEAT
+    from benchmarks.ecg_detectors import beats_of, detector
 
     lead = next(ecg_records.every()).with_holes()
     found = ecg.streamed(lead)
-    assert np.array_equal(found["sample"][found["kind"] == BEAT], detector("telesurv")(lead))
+    assert np.array_equal(beats_of(found), detector("telesurv")(lead))
 
 
 def test_a_detector_that_fails_has_found_nothing() -> None:

@@ -179,13 +179,11 @@ def look_for_noise(
             bend_sum += bend
             level_sum += level
             boxes += until - at
-            first, at = at, until
-            if boxes < block:
-                left_0, left_1 = _sum_left(p, work, first, until, left_0, left_1)
-            else:
-                loud = _take(s, p, slope_sum, bend_sum, level_sum)
-                if loud:  # else what tones leave is of no account
-                    left_0, left_1 = _sum_left(p, work, first, until, left_0, left_1)
+            loud = boxes < block or _take(s, p, slope_sum, bend_sum, level_sum)
+            if loud:  # else what tones leave is of no account
+                left_0, left_1 = _sum_left(p, work, at, until, left_0, left_1)
+            at = until
+            if boxes == block:
                 found = _close(s, p, bend_sum, loud, min(left_0, left_1))
                 if found != noise:
                     end = ends[at - 1]
@@ -381,8 +379,10 @@ def _moves(s: Any, p: Any) -> bool:
     flat = 0
     for slot in range(BLOCKS):
         flat += MOTION_TRAVEL * slopes[slot] < travel
-    if flat < HALF_BLOCKS or _ones(s["swung"]) >= HALF_BLOCKS:
-        return bool(flat >= HALF_BLOCKS)
+    if flat < HALF_BLOCKS:
+        return False
+    if _ones(s["swung"]) >= HALF_BLOCKS:
+        return True
     even = EVEN_SHARE * _steep(slopes, BLOCKS)
     calm = 0
     for slot in range(BLOCKS):

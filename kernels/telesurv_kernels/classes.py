@@ -57,10 +57,10 @@ weights made without the record that is judged (5 folds, mean of 3 draws; consta
 them): ventricular Se 97.0 %, +P 97.0 %, supraventricular Se 80.6 %, +P 85.6 %; with the weights
 in force, which saw them, 97.1, 97.5, 81.5 and 85.5 %. By folds, 4 of 10 false ventricular beats
 are aberrant beats of the atria in one record. On the second leads, mostly V1, by folds:
-ventricular Se 71.9 %, +P 91.4 %; nearly half of what is missed there is of one record whose usual
+ventricular Se 71.0 %, +P 91.2 %; nearly half of what is missed there is of one record whose usual
 beats are too small to be found. Of bundle branch blocks that come and go (mean QRS and T
-of one record put into others, 1 to 40 in a row), 13 % are called ventricular: 25 % of left ones,
-5 % of right ones.
+of one record put into others, 1 to 40 in a row; weights of version 3), 13 % are called ventricular:
+25 % of left ones, 5 % of right ones.
 
 A beat in a stretch that quality calls unreadable (UNSURE, or a masked sample within its QRS)
 teaches nothing; it takes the class of a kind that it resembles, else 0, not classified. So

@@ -117,7 +117,7 @@ from telesurv_kernels._runs import follow
 from telesurv_kernels._testimony import FEATURES, REFRACTORY_NS, RR
 from telesurv_kernels._vote import count, decide, due, out
 
-VERSION = 5
+VERSION = 6
 """Rises when the meaning of the state changes."""
 
 
